@@ -1,0 +1,254 @@
+"""Write what comes from code in the documents.
+
+In `docs/`: features, command line, exit codes, settings, rules, rooms. In the README: the demo's words and
+the shipped model's figures.
+
+    python scripts/reference.py
+
+`tests/test_docs.py` fails while a page differs from what this writes.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "drainwatch"
+GENERATED = "<!-- made by `make docs` from the source: edit there -->\n\n"
+
+
+TOLD = {
+    "fills": "fills alone",
+    "candles": "with candles and balances",
+    "trades": "with the tape and balances",
+    "quotes": "with quotes as well",
+    "orders": "with quotes and the bot's order log",
+}
+"""Levels of information (`trial.TABLES`) in words."""
+
+FEATURES_INTRODUCTION = """\
+What each fill is measured by, before anything learns from it. Every feature rises with danger. One that needs
+a table which is absent, or more past than there is, is null: it then has no vote, and never counts as 0.
+
+`s` is the side (+1 buy, -1 sell), `p` the fill's price, `F` the fair price, `m` the market's own mid, `r` the
+price by a route over other markets.
+"""
+
+
+RULES_INTRODUCTION = """\
+Named tripwires beside the forests and the sequential test. How much a tripped rule counts is measured in
+training, by how often it trips on harmless histories.
+
+"""
+
+SETTINGS_INTRODUCTION = """\
+In a TOML file, named by `--config` or by the environment variable `DRAINWATCH_CONFIG`, a table a section. A
+variable of the environment goes before the file, the file before the default. Unknown keys are refused.
+
+```toml
+[judgement]
+false_alarms_per_month = 0.1
+```
+
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Return each page with the text that it should have."""
+    architecture = ROOT / "docs" / "architecture.md"
+    readme = ROOT / "README.md"
+    return {
+        readme: with_figures(with_demo(readme.read_text(encoding="utf-8"))),
+        ROOT / "docs" / "features.md": features(),
+        ROOT / "docs" / "command-line.md": command_line(),
+        ROOT / "docs" / "exit-codes.md": exit_codes(),
+        ROOT / "docs" / "rules.md": rules(),
+        ROOT / "docs" / "settings.md": settings(),
+        architecture: with_rooms(architecture.read_text(encoding="utf-8")),
+    }
+
+
+def features() -> str:
+    """Return the page of all features."""
+    from drainwatch.features import markdown
+
+    return f"# Features\n\n{GENERATED}{FEATURES_INTRODUCTION}\n{markdown()}"
+
+
+def command_line() -> str:
+    """Return the page of all commands and their options."""
+    import typer
+
+    from drainwatch.cli import app
+
+    root = typer.main.get_command(app)
+    out = ["# Command line\n", GENERATED.rstrip("\n") + "\n", f"{sentence(root.help)}\n"]
+    for words, command in commands(root, ("drainwatch",)):
+        out += [f"## {' '.join(words)}\n", f"{sentence(command.help)}\n", *options(command)]
+    return "\n".join([*out, "How it ended is told by its [exit code](exit-codes.md).", ""])
+
+
+def exit_codes() -> str:
+    """Return the page of the exit codes."""
+    from drainwatch.cli import ExitCode
+
+    rows = [f"| {int(code)} | {code.meaning} |" for code in ExitCode]
+    return "\n".join(
+        ["# Exit codes", "", GENERATED.rstrip(), "", "| code | meaning |", "|---|---|", *rows, ""]
+    )
+
+
+def settings() -> str:
+    """Return the page of all settings."""
+    from drainwatch.config import every_setting
+
+    rows = [
+        f"| {s.section} | `{s.key}` | {s.default:g} | {s.lowest:g} to {s.highest:g} {s.unit} | "
+        f"`{s.variable}` | {s.text} |"
+        for s in every_setting()
+    ]
+    head = ["| section | key | default | range | in the environment | meaning |", "|---|---|---|---|---|---|"]
+    return f"# Settings\n\n{GENERATED}{SETTINGS_INTRODUCTION}" + "\n".join([*head, *rows, ""])
+
+
+def rules() -> str:
+    """Return the page of all rules."""
+    from drainwatch.rules import RULES
+
+    rows = [f"| `{r.id}` | {sentence(r.why)} | {r.severity} | {r.maturity} | {r.remedy} |" for r in RULES]
+    head = ["| rule | trips when | severity | maturity | what to do |", "|---|---|---|---|---|"]
+    return f"# Rules\n\n{GENERATED}{RULES_INTRODUCTION}" + "\n".join([*head, *rows, ""])
+
+
+def commands(command: Any, words: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
+    """Return the commands that do something, with the words that call them, in their own order."""
+    inner = getattr(command, "commands", None)
+    if not inner:
+        return [(words, command)]
+    return [found for name, sub in inner.items() for found in commands(sub, (*words, name))]
+
+
+def options(command: Any) -> list[str]:
+    """Return a table of a command's arguments and options."""
+    rows = [
+        f"| `{spelling(parameter)}` | {sentence(getattr(parameter, 'help', None))} | {default(parameter)} |"
+        for parameter in command.params
+        if parameter.name != "help"
+    ]
+    return ["| option | meaning | if not given |", "|---|---|---|", *rows, ""] if rows else []
+
+
+def spelling(parameter: Any) -> str:
+    """Return how a parameter is written on the command line."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.name).upper()
+    return ", ".join([*parameter.opts, *parameter.secondary_opts])
+
+
+def default(parameter: Any) -> str:
+    """Return what holds where a parameter isn't given."""
+    if parameter.required:
+        return "needed"
+    if parameter.default is None or parameter.default is False or callable(parameter.default):
+        return ""
+    return f"`{parameter.default}`"
+
+
+def sentence(text: str | None) -> str:
+    """Return help text on one line, without terminal markup."""
+    plain = re.sub(r"\[/?(?:bold|dim|cyan|green|red|yellow)\]", "", text or "")
+    return re.sub(r"\s+", " ", plain.replace("\b", "")).replace("|", "\\|").strip()
+
+
+def with_rooms(page: str) -> str:
+    """Return the architecture page with its table of rooms made anew."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    rows = ["| room | what it is |", "|---|---|"]
+    for layer in layers:
+        rooms = [room.strip(" ()") for room in re.split(r"[|:]", layer)]
+        rows += [f"| `{room}` | {purpose(room)} |" for room in rooms]
+    return between(page, "rooms", rows)
+
+
+def between(page: str, mark: str, lines: list[str]) -> str:
+    """Return a page with what stands between `<!-- mark -->` and `<!-- /mark -->` made anew."""
+    head, begin, rest = page.partition(f"<!-- {mark} -->")
+    _, end, tail = rest.partition(f"<!-- /{mark} -->")
+    if not (begin and end):
+        message = f"expected <!-- {mark} --> and <!-- /{mark} --> in a page, found none"
+        raise ValueError(message)
+    return head + "\n".join([begin, "", *lines, "", end]) + tail
+
+
+def with_demo(page: str) -> str:
+    """Return the README with what `make demo` prints; the time that it takes is made the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(
+            [sys.executable, "-m", "drainwatch", "demo", "--out", "out/demo"],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=os.environ | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT / "src")},
+        )
+    printed = re.sub(r" in \d+\.\d+ s\b", " in 0.1 s", run.stdout.strip())
+    return between(page, "demo", ["```text", *printed.splitlines(), "```"])
+
+
+def with_figures(page: str) -> str:
+    """Return the README with the figures of the shipped model's card."""
+    card = json.loads((ROOT / "models" / "default" / "card.json").read_text(encoding="utf-8"))
+    if "metrics" not in card:
+        return between(page, "figures", ["The shipped model's card has no figures."])
+    metrics, drains = card["metrics"], card["metrics"]["drains_of_each_kind"]
+    levels = [level for level in TOLD if level in metrics]
+    rule = "|---|" + "---|" * len(levels)
+    names = " | ".join(TOLD[level] for level in levels)
+    false = " | ".join(f"{metrics[level]['false_incidents_a_month']:.2g}" for level in levels)
+    rows = [f"| | {names} |", rule, f"| **false incidents an account-month** | {false} |"]
+    for thief in metrics[levels[0]]["thieves"]:
+        cells = [metrics[level]["thieves"][thief] for level in levels]
+        told = " | ".join(f"{c['found'] * drains:.0f} of {drains}, {c['gone_at_alert']:.0%}" for c in cells)
+        rows.append(f"| {thief.replace('_', ' ')} | {told} |")
+    gone = [[cell["gone_at_alert"] for cell in metrics[level]["thieves"].values()] for level in levels]
+    rows.append(
+        "| **gone, mean of all kinds** | " + " | ".join(f"{sum(g) / len(g):.0%}" for g in gone) + " |"
+    )
+    said = (
+        f"Measured by `{card['command']}` on {metrics['benign_months']} simulated account-months without a "
+        f"thief and {drains} drains of each kind, on seeds that nothing was trained or tuned on, at the default "
+        "budget. A cell has how many of the drains were found, and the mean share of their loss that was gone "
+        "at the alert (100 % where none was raised)."
+    )
+    return between(page, "figures", [said, "", *rows])
+
+
+def purpose(room: str) -> str:
+    """Return the first sentence of a module's or package's docstring."""
+    file = SOURCE / f"{room}.py"
+    if not file.is_file():
+        file = SOURCE / room / "__init__.py"
+    first = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n\n")[0]
+    return sentence(first)
+
+
+def main() -> None:
+    """Write the pages that differ."""
+    for path, text in pages().items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

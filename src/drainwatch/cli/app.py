@@ -1,0 +1,373 @@
+"""The verbs and their options. Heavy libraries come with the verb that needs them, not with `--help`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from drainwatch.cli.exit_codes import ExitCode
+from drainwatch.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from drainwatch.cli.shells import Simulated
+
+MAX_PRINTED = 10
+"""Incidents printed in full; the others are in the files."""
+
+EXAMPLES = """\
+\b
+Examples:
+  drainwatch demo
+  drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
+
+\b
+Exit codes: 0 it ran, 2 wrong option, setting or model, 3 unusable table,
+70 fault in drainwatch, 130 interrupted; --exit-code N: N for an incident.
+"""
+
+app = typer.Typer(
+    name="drainwatch",
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: a third of the lines, and no rich to load
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a model.")
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, even on a terminal. Also: NO_COLOR=1.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Fills = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE", help="The account's own fills: CSV, JSON Lines or Parquet, a folder or a glob."
+    ),
+]
+Trades = Annotated[str | None, typer.Option(metavar="FILE", help="Public trades.")]
+Quotes = Annotated[str | None, typer.Option(metavar="FILE", help="Best bid and ask at each change.")]
+Candles = Annotated[str | None, typer.Option(metavar="FILE", help="Candles, for want of trades and quotes.")]
+Balances = Annotated[
+    str | None, typer.Option(metavar="FILE", help="What the account held, by currency and time.")
+]
+Orders = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Orders that the owner's bot says it placed.")
+]
+Markets = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Contract sizes and currencies of markets.")
+]
+ModelPath = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="FILE", help="Model to judge by.  [default: the one that comes along]"),
+]
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        envvar="DRAINWATCH_CONFIG",
+        show_envvar=False,
+        help="Settings, TOML; DRAINWATCH__SECTION__KEY go before it.  [env: DRAINWATCH_CONFIG]",
+    ),
+]
+WhenFound = Annotated[
+    int,
+    typer.Option(
+        "--exit-code", metavar="N", min=0, max=255, help="Exit code when there is an incident, 0 to 255."
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a table with any bad row, not only beyond 1 %.")
+]
+
+
+def _version(asked: bool) -> None:
+    """Print the version and leave."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"drainwatch {version('drainwatch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Find out whether somebody drains an exchange account by trading."""
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the simulated tables and the outcome.")
+    ] = Path("out/demo"),
+    thief: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="How he drains: planted_wall, ping_pong, slow_bleed, liquidate_then_pump, far_quote.",
+        ),
+    ] = "ping_pong",
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same drain.")] = 7,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> None:
+    """Watch a simulated drain being found: no key, no network."""
+    with Screen(quiet=quiet, no_color=no_color, debug=debug) as screen:
+        from drainwatch.cli import shells
+
+        made = shells.simulate(out / "tables", thief, seed)
+        screen.out(f"An owner's bot, simulated: {_lower_first(made.owner)}")
+        screen.out(f"Then somebody gets its API key: {_lower_first(made.thief)}")
+        screen.out(f"The tables of it, as an exchange would give them: {out / 'tables'}")
+        screen.out()
+        with screen.progress() as progress:
+            summary = shells.replay(made.tables, out, progress=progress)
+        _show(summary, screen)
+        screen.out()
+        screen.out(_truth(made, summary.incidents))
+        screen.out()
+        screen.out("Now with your own:")
+        screen.out("  drainwatch replay --fills YOUR_FILLS.csv --trades TAPE.csv --out out")
+
+
+@app.command()
+def replay(
+    fills: Fills,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the outcome.")],
+    trades: Trades = None,
+    quotes: Quotes = None,
+    candles: Candles = None,
+    balances: Balances = None,
+    orders: Orders = None,
+    markets: Markets = None,
+    model: ModelPath = None,
+    config: ConfigPath = None,
+    exit_code: WhenFound = 0,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> None:
+    """Judge fills from files.
+
+    Writes incidents.jsonl, scores.parquet, report.html and rejected.jsonl to DIR.
+    Only the fills are needed; every further table makes the judgement better.
+    """
+    with Screen(quiet=quiet, no_color=no_color, debug=debug) as screen:
+        from drainwatch.cli import shells
+        from drainwatch.config import load_settings
+
+        settings = load_settings(config)
+        tables = _named(fills, trades, quotes, candles, balances, orders, markets)
+        with screen.progress() as progress:
+            summary = shells.replay(
+                tables, out, model=model, settings=settings, strict=strict, progress=progress
+            )
+        _show(summary, screen)
+        if summary.n_incidents:
+            raise typer.Exit(exit_code)
+
+
+@app.command()
+def explain(
+    fill: Annotated[str, typer.Argument(metavar="FILL", help="Id of the fill, as the exchange gave it.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of an earlier replay.")] = Path("out"),
+    scores: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its scores.  [default: scores.parquet in the folder]")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Say why one fill was judged as it was."""
+    with Screen(debug=debug) as screen:
+        from drainwatch.cli.scores import find
+        from drainwatch.report.fill import explain as in_words
+
+        found = find(scores or out / "scores.parquet", fill)
+        screen.out("\n\n".join(in_words(row, measured) for row, measured in found))
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the model, as in models/NAME.")],
+    from_lab: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="How many simulated account-months without a thief."),
+    ] = 200,
+    fills: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Fills of an account that nobody drained, beside the simulated."),
+    ] = None,
+    trades: Trades = None,
+    quotes: Quotes = None,
+    candles: Candles = None,
+    balances: Balances = None,
+    orders: Orders = None,
+    markets: Markets = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Of all chance: the same seed, the same bytes.")
+    ] = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> None:
+    """Train a model from the simulator, and benign fills."""
+    with Screen(quiet=quiet, no_color=no_color, debug=debug) as screen:
+        from drainwatch.cli import shells
+
+        tables = _named(fills, trades, quotes, candles, balances, orders, markets)
+        if fills is None and any(tables.values()):
+            raise typer.BadParameter(
+                "expected fills beside the other tables, found none", param_hint="--fills"
+            )
+        with screen.progress() as progress:
+            card = shells.train(tables, out, months=from_lab, seed=seed, progress=progress)
+        _show_card(card, screen)
+        screen.out()
+        screen.out(f"Use it: drainwatch replay --model {out} ...")
+
+
+@app.command()
+def features(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the table of docs/features.md.")] = False,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> None:
+    """List what is measured of a fill."""
+    with Screen(no_color=no_color, debug=debug) as screen:
+        from drainwatch import features as registry
+
+        if markdown:
+            screen.out(registry.markdown().rstrip("\n"))
+            return
+        rows = [(f.name, f.family, f.unit, f.needs or "fills only", f.sign) for f in registry.FEATURES]
+        screen.table(("feature", "family", "unit", "needs", "positive means"), rows)
+
+
+@models.command("show")
+def show_model(
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PATH]", help="Folder of a model.  [default: the one that comes along]"),
+    ] = None,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> None:
+    """Show a model's card, after checking that its files are whole."""
+    with Screen(no_color=no_color, debug=debug) as screen:
+        from drainwatch.model import default_model_path, load_model
+
+        where = path or default_model_path()
+        card = load_model(where).card
+        screen.out(f"Model in {where}; its hash matches.")
+        _show_card(card, screen)
+
+
+app.add_typer(models, name="model")
+
+
+def _lower_first(said: str) -> str:
+    """Go on in the middle of a sentence."""
+    return said[:1].lower() + said[1:]
+
+
+def _truth(made: Simulated, incidents: Sequence[Mapping[str, Any]]) -> str:
+    """Set what was found against what only the simulator knows."""
+    from drainwatch.report import words
+
+    total = sum(loss for _, loss in made.losses)
+    said = (
+        "The truth, which only the simulator knows: the first stolen fill was on "
+        f"{words.moment(made.losses[0][0])}; {words.money(total, 'USDT')} would have gone, "
+        f"{words.percent(total / made.equity)} of the account."
+    )
+    alerts = [incident["alerted_at"] for incident in incidents if incident["alerted_at"] >= made.losses[0][0]]
+    if not alerts:
+        return f"{said} There was no alert."
+    before = sum(loss for at_ms, loss in made.losses if at_ms <= min(alerts))
+    return (
+        f"{said} At the alert it was {words.money(before, 'USDT')}, {words.percent(before / total)} of that."
+    )
+
+
+def _named(*paths: str | None) -> dict[str, str | None]:
+    """Name the paths of tables, given in the order of the options."""
+    names = ("fills", "trades", "quotes", "candles", "balances", "orders", "markets")
+    return dict(zip(names, paths, strict=True))
+
+
+def _show_card(card: Mapping[str, Any], screen: Screen) -> None:
+    """Print a model's card: one line a value, arrays only counted."""
+    rows = list(_flat({name: value for name, value in card.items() if name != "arrays"}))
+    if isinstance(card.get("arrays"), dict):
+        rows.append(("arrays", str(len(card["arrays"]))))
+    screen.table(("card", ""), rows)
+
+
+def _flat(card: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
+    """Put nested values on one level, named by their path."""
+    rows: list[tuple[str, str]] = []
+    for name, value in card.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{path}{name}.")
+        elif isinstance(value, list):
+            shown = ", ".join(map(str, value[:6]))
+            rows.append((f"{path}{name}", shown + (f", ... ({len(value)})" if value[6:] else "")))
+        else:
+            rows.append((f"{path}{name}", str(value)))
+    return rows
+
+
+def _show(summary: Any, screen: Screen) -> None:
+    """Print what came out of a replay."""
+    from drainwatch.report import to_text, words
+    from drainwatch.report.table import count_rows
+
+    first, last = summary.span_ms or (None, None)
+    over = f" of {words.duration(last - first)}" if first is not None and last > first else ""
+    rows = {name: count_rows(count)[0] for name, count in summary.counts.items()}
+    read = ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
+    rejects = summary.rejects
+    screen.out(f"Read: {read}" + (f"; {words.plural(rejects, 'bad row')} left out" if rejects else ""))
+    judged = f"Judged: {words.plural(summary.n_fills, 'fill')}{over} in {summary.engine_seconds:.2f} s"
+    if summary.n_blind:
+        reasons = ", ".join(
+            f"{words.spoken(name).partition(':')[0]} {n:,}"
+            for name, n in sorted(summary.blind_reasons.items())
+        )
+        judged += f"; {summary.n_blind:,} could not be judged ({reasons})"
+    screen.out(judged)
+    if not summary.n_incidents:
+        found = (
+            "nothing that looks like a drain" if summary.n_blind < summary.n_fills else "nothing, being blind"
+        )
+        screen.out(f"Found: {found}", "bold green" if summary.n_blind < summary.n_fills else "bold yellow")
+    else:
+        screen.out(f"Found: {words.plural(summary.n_incidents, 'incident')}")
+    for incident in summary.incidents[:MAX_PRINTED]:
+        screen.out()
+        screen.incident(to_text(incident))
+    if summary.n_incidents > MAX_PRINTED:
+        screen.out()
+        screen.out(f"and {summary.n_incidents - MAX_PRINTED:,} more in {summary.out / 'incidents.jsonl'}")
+    screen.out()
+    screen.out(f"Look at it: {summary.out / 'report.html'}")
+
+
+def main() -> None:
+    """Run the command; ends the process with an exit code."""
+    app(prog_name="drainwatch")
+
+
+__all__ = ["ExitCode", "app", "main"]

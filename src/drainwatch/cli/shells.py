@@ -1,0 +1,96 @@
+"""The calls of the shells, in one place; each is imported when its verb runs, for none is light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drainwatch.cli.screen import Progress
+
+if TYPE_CHECKING:
+    from drainwatch.config import Settings
+    from drainwatch.replay import ReplaySummary
+
+Tables = dict[str, str | None]
+"""By the table's name: a file, folder or pattern; None where it isn't given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A simulated account, written to files, with the truth about it."""
+
+    tables: Tables
+    owner: str
+    """What the owner does, in words."""
+    thief: str
+    """What the thief does, in words."""
+    losses: list[tuple[int, float]]
+    """Of each of the thief's fills: time in ms, and what it lost in USDT."""
+    equity: float
+    """What the account was worth just before them, in USDT."""
+
+
+def simulate(folder: Path, thief: str, seed: int) -> Simulated:
+    """Simulate a week of an account that somebody drains, and write its tables to a folder.
+
+    Raises
+    ------
+    ConfigError
+        For a thief whom the simulator doesn't know.
+    """
+    from drainwatch.lab import scenario
+
+    owner = "grid"
+    made = scenario.make(seed, days=7, owner=owner, thief=thief, difficulty=0.3)
+    forms = dict.fromkeys(("trades", "quotes"), "parquet")
+    forms |= dict.fromkeys(("fills", "balances", "orders", "markets"), "csv")
+    written = made.write(folder, forms)
+    stolen = made.labels["is_drain"].to_numpy(dtype=bool)
+    times, lost = made.fills["timestamp"].to_numpy()[stolen], made.labels["loss"].to_numpy()[stolen]
+    return Simulated(
+        {name: str(path) for name, path in written.items()},
+        scenario.OWNERS[owner],
+        scenario.THIEVES[thief],
+        list(zip(times.tolist(), lost.tolist(), strict=True)),
+        made.equity_before,
+    )
+
+
+def replay(
+    tables: Tables,
+    out: Path,
+    *,
+    model: Path | None = None,
+    settings: Settings | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> ReplaySummary:
+    """Replay tables into the folder `out`."""
+    from drainwatch.replay import replay_tables
+    from drainwatch.tables import TablePaths
+
+    paths = TablePaths(fills=tables.get("fills") or "", **_beside_fills(tables))
+    return replay_tables(paths, out, model=model, settings=settings, strict=strict, progress=progress)
+
+
+def train(
+    tables: Tables, out: Path, *, months: int, seed: int, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Train a model into the folder `out`; returns its card."""
+    from drainwatch.tables import TablePaths
+    from drainwatch.train import train as train_model
+
+    fills = tables.get("fills")
+    own = (TablePaths(fills=fills, **_beside_fills(tables)),) if fills else ()
+    # goes into the card, whose bytes must not depend on where somebody keeps his files
+    command = f"drainwatch train --out models/{out.name} --from-lab {months} --seed {seed}"
+    if own:
+        command += "".join(f" --{name} ..." for name, path in tables.items() if path)
+    made = train_model(out, months=months, seed=seed, tables=own, command=command, progress=progress)
+    return made.card
+
+
+def _beside_fills(tables: Tables) -> Tables:
+    """Leave out the fills, and what isn't given."""
+    return {name: path for name, path in tables.items() if name != "fills" and path is not None}

@@ -1,0 +1,118 @@
+"""The sequential tests: loss beyond the usual, added up until chance can't explain it.
+
+Three one-sided sums an account, two of them CUSUMs (Page 1954). `drift` adds standardised excess
+cost order by order: it sees a slow bleed in which no single fill is odd. `money` adds the excess
+itself in value: it weighs a fill by what it took; `bleed` adds it too, over what chance would add.
+A thief can't profit without a drift there. An order counts once in `drift`, however many fills it
+has: its partial fills share one error of the fair price.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from drainwatch.account import DAY_NS
+from drainwatch.kernel_cache import jit
+from drainwatch.windows import decay
+
+DRIFT_ALLOWANCE = 0.5
+DRIFT_CAP = 8.0
+BLEED_NATS = 0.25
+"""Nats for a squared sigma: half of a normal tail's, as costs have heavier ones."""
+DRIFT_HALF_LIFE_NS = DAY_NS
+MONEY_HALF_LIFE_NS = 2 * DAY_NS
+LOGGED_SHARE = 0.15
+"""How much of an excess loss counts where the owner's own log has the order."""
+THIEF_UNLOGGED = 0.7
+MIN_UNLOGGED = 0.005
+
+
+@jit
+def take_excess(
+    account: Any, ts_ns: int, new_order: bool, sigmas: float, excess: float, noise: float
+) -> None:
+    """Add one fill: its standardised excess cost, its excess loss and that loss's noise (value).
+
+    NaN sigmas (no fair price) add nothing.
+    """
+    age_ns = ts_ns - account.money_ns
+    account.money_ns = ts_ns
+    kept = decay(age_ns, DRIFT_HALF_LIFE_NS)
+    account.drift_base *= kept
+    account.drift *= kept
+    account.money *= decay(age_ns, MONEY_HALF_LIFE_NS)
+    account.bleed *= kept
+    account.bleed_var *= kept
+    if np.isnan(sigmas):
+        return
+    sigmas = min(max(sigmas, -3.0), DRIFT_CAP)
+    if new_order:
+        account.drift_base = account.drift
+        account.order_excess = sigmas
+        account.order_value = 0.0
+        account.order_noise = 0.0
+    else:
+        account.order_excess = max(account.order_excess, sigmas)
+    account.drift = max(0.0, account.drift_base + account.order_excess - DRIFT_ALLOWANCE)
+    account.order_value += excess
+    account.bleed = max(0.0, account.bleed + excess)
+    account.bleed_var += noise * noise + 2.0 * noise * account.order_noise
+    account.order_noise += noise
+    before = account.money
+    account.money = max(0.0, account.money + excess - 0.5 * noise)
+    if before > 0.0 and account.money == 0.0:
+        account.run += 1
+
+
+@jit
+def take_trip_sigmas(account: Any, new_order: bool, sigmas: float) -> None:
+    """Add what a fill that closed a position lost beyond chance; an order counts once, by its worst fill."""
+    if new_order:
+        account.trip_base = account.trip_drift
+        account.trip_worst = np.nan
+    if np.isnan(sigmas):
+        return
+    sigmas = min(max(sigmas, -3.0), DRIFT_CAP)
+    account.trip_worst = sigmas if np.isnan(account.trip_worst) else max(account.trip_worst, sigmas)
+    account.trip_drift = max(0.0, account.trip_base + account.trip_worst - DRIFT_ALLOWANCE)
+
+
+@jit
+def take_logged(account: Any, new_order: bool, logged: float) -> None:
+    """Add whether an order is in the owner's log: likelihood of a thief's orders beside his own (Wald).
+
+    NaN (no log that speaks) adds nothing. The usual share is learned in calm only: a thief's
+    orders must not become usual. While few orders are known it may be larger than was seen, so that
+    who trades by hand from the start is learned, too.
+    """
+    if not new_order or np.isnan(logged):
+        return
+    least = max(MIN_UNLOGGED, 0.5 / (account.habit_count + 2.0))
+    usual = min(max(account.unlogged, least), 0.6)
+    likelier = (1.0 - THIEF_UNLOGGED) / (1.0 - usual) if logged > 0.0 else THIEF_UNLOGGED / usual
+    account.unlogged_drift = max(0.0, account.unlogged_drift + np.log(likelier))
+
+
+@jit
+def bleed_sigmas(account: Any) -> float:
+    """Sum of the day's excess losses over its standard deviation by chance."""
+    return float(account.bleed / np.sqrt(account.bleed_var)) if account.bleed_var > 0.0 else 0.0
+
+
+@jit
+def evidence(account: Any, equity: float) -> float:
+    """How much the sequential tests have against the account's luck, in nats.
+
+    Each is the lesser of two: that the money can't be chance, and that it matters to the account.
+    The larger test counts: `money` is quick with large losses, `bleed` sees many that are smaller
+    than their own noise, which half the noise taken off each would hide.
+    """
+    quick = 0.0
+    if account.money > 0.0:
+        chance = np.log1p(account.money / max(account.loss_noise, 1e-6 * equity, 1e-300))
+        quick = min(chance, np.log1p(1e4 * account.money / max(equity, 1e-300)))
+    sigmas = bleed_sigmas(account)
+    slow = min(BLEED_NATS * sigmas * sigmas, np.log1p(1e4 * account.bleed / max(equity, 1e-300)))
+    return max(quick, slow)

@@ -1,0 +1,151 @@
+"""A judgement in words: what it resembles, and the reasons, strongest first."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, SUM, Judge, transform
+from drainwatch.events import Liquidity, MarketSpec
+from drainwatch.fair import Source
+from drainwatch.features.registry import COUNT, FAMILIES, FEATURES, index
+from drainwatch.forest import attribute_row, row_keys
+from drainwatch.rules import RULES
+
+REASONS: Final = 6
+STABLE_COINS: Final = frozenset(
+    (
+        "USD",
+        "USDT",
+        "USDC",
+        "BUSD",
+        "FDUSD",
+        "TUSD",
+        "USDP",
+        "DAI",
+        "USDE",
+        "PYUSD",
+        "GUSD",
+        "UST",
+        "USDD",
+        "USD1",
+    )
+)
+_RULE_FEATURES: Final = {
+    "far_from_fair": ("deviation_bps", "deviation_sigmas"),
+    "beyond_noise": ("deviation_sigmas", "order_loss_equity_bps"),
+    "unlogged_loss": ("unlogged_drift", "deviation_bps"),
+    "money_pass": ("trip_drift", "round_trip_bps"),
+    "same_party": ("party_run", "party_share"),
+    "rotation_into_new": ("rotation", "novelty"),
+    "pushed_market": ("pushed_sigmas", "witness_gap_sigmas"),
+    "fee_churn": ("fees_equity_bps", "turnover_equity"),
+    "blind_all_in": ("equity_into_base", "novelty"),
+    "unlogged_run": ("unlogged_drift",),
+}
+_EVIDENCE_FEATURES: Final = ("money_equity_bps", "money_noise", "drift_sigmas")
+
+
+class Reason(NamedTuple):
+    """One reason of an alert."""
+
+    feature: str
+    value: float
+    typical: float
+    text: str
+
+
+def reasons_of(judge: Judge, verdict: np.void, row: NDArray[np.float64]) -> list[Reason]:
+    """Features that made the score, strongest first, by the nats that they account for.
+
+    A forest's vote is shared out along its paths (`forest.attribute_row`), a rule's and the
+    evidence's among the features that they look at.
+    """
+    weights = np.zeros(COUNT)
+    room = np.empty(COUNT)
+    keys = np.empty(COUNT, np.int64)
+    parts = np.empty(COUNT)
+    transform(row, judge.floor, judge.scale, room)
+    row_keys(room, keys)
+    peers = verdict["peers"]
+    for family in range(len(FAMILIES)):
+        vote = FOREST_WEIGHT * float(peers[family])
+        if vote <= 0.0:
+            continue
+        attribute_row(judge.forests, family, keys, parts)
+        raised = np.maximum(parts, 0.0)
+        if raised.sum() > 0.0:
+            weights += vote * raised / raised.sum()
+    for name in _EVIDENCE_FEATURES:
+        weights[index(name)] += float(peers[EVIDENCE]) / len(_EVIDENCE_FEATURES)
+    tripped = [rule.id for bit, rule in enumerate(RULES) if int(verdict["rules"]) >> bit & 1]
+    for rule in tripped:
+        for name in _RULE_FEATURES[rule]:
+            weights[index(name)] += float(peers[SUM]) / len(tripped) / len(_RULE_FEATURES[rule])
+    beyond = np.nan_to_num(row, nan=-np.inf) > judge.floor
+    order = [i for i in np.argsort(-weights, kind="stable") if weights[i] > 0.0 and beyond[i]]
+    deviation = index("deviation_bps")
+    if not order and math.isfinite(row[deviation]):
+        order = [deviation]
+    return [reason_of(int(i), float(row[i]), float(judge.floor[i])) for i in order[:REASONS]]
+
+
+def reason_of(column: int, value: float, typical: float) -> Reason:
+    """A feature's value in words."""
+    feature = FEATURES[column]
+    shown = {"value": show(value, feature.unit), "typical": show(typical, feature.unit)}
+    text = feature.text.format(**shown)
+    usual = shown["typical"] if "{value}" in feature.text or typical > 0.0 else "none"
+    text += f" (usual: {usual})"
+    return Reason(feature.name, value, typical, text)
+
+
+def show(value: float, unit: str) -> str:
+    """A number as people read it: shares in per cent, the rest with three digits."""
+    if not math.isfinite(value):
+        return "unknown"
+    if unit == "share":
+        return f"{100.0 * value:.3g} %"
+    if abs(value) >= 1000.0:
+        return f"{value:,.0f}"
+    return "0" if abs(value) < 5e-4 else f"{value:.3g}"
+
+
+def kind_of(
+    fill: np.void, spec: MarketSpec, verdict: np.void, row: NDArray[np.float64], *, orders: int
+) -> str:
+    """What a flagged fill resembles most: the contract's `kind`, from the most to the least telling sign."""
+
+    def at(name: str) -> float:
+        value = float(row[index(name)])
+        return value if math.isfinite(value) else 0.0
+
+    deviation = at("deviation_bps")
+    ids = {rule.id for bit, rule in enumerate(RULES) if int(verdict["rules"]) >> bit & 1}
+    if int(verdict["logged"]) == 1 and orders <= 2 and "money_pass" not in ids:
+        return "own_bad_fill"
+    # there and back at a loss: the round trip lost more than this one leg of it, or it isn't the first
+    trips_lose = at("trip_drift") >= 4.0 and at("flips") >= 1.0
+    first = at("round_trip_bps") >= 1.3 * max(deviation, 1.0)
+    again = at("trip_drift") >= 12.0 and at("equal_amounts") >= 1.0 and at("flips") >= 2.0
+    both_ways = trips_lose and (first or again)
+    checks: tuple[tuple[bool, str], ...] = (
+        ("fee_churn" in ids and deviation < 50.0, "fee_churn"),
+        (spec.base in STABLE_COINS and spec.quote in STABLE_COINS, "stable_pair"),
+        (int(fill["liquidity"]) == Liquidity.MAKER and deviation >= 30.0, "off_market_maker"),
+        (both_ways, "ping_pong"),
+        (at("rotation") >= 0.2 or (at("symbols_sold") >= 3 and at("novelty") >= 0.7), "liquidate_then_buy"),
+        (spec.is_derivative, "thin_perp"),
+        (int(verdict["source"]) == Source.HISTORY, "boosted_coin"),
+        (deviation >= (10_000.0 if fill["side"] > 0 else 6_000.0), "far_quote"),
+        (at("push_bps") >= 100.0 and fill["side"] < 0 and deviation < at("push_bps"), "price_pressure"),
+        (float(verdict["gap_sigmas"]) >= 4.0 and at("witness_gap_sigmas") >= 4.0, "cross_pair"),
+        (deviation >= 150.0, "planted_wall"),
+        (at("chase_sigmas") >= 4.0 and at("novelty") >= 0.3, "coordinated_pump"),
+        (deviation >= 60.0 and at("deviation_sigmas") >= 4.0, "planted_wall"),
+        (deviation >= 5.0 and at("drift_sigmas") >= 3.0, "slow_bleed"),
+    )
+    return next((kind for holds, kind in checks if holds), "unknown")

@@ -1,0 +1,202 @@
+"""Latent prices: what every coin of a simulated world is worth in USDT, on a grid of ten seconds.
+
+Returns share a market factor, have stochastic volatility that clusters over hours and days, fat
+tails (Student's t, 4 degrees of freedom), jumps and a daily cycle. Some worlds hold a crash of the
+whole market, a genuine pump of one coin or a stable coin that loses its peg.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drainwatch.kernel_cache import jit
+
+Floats = NDArray[np.float64]
+
+STEP_S = 10.0
+"""Seconds between two points of the price grid."""
+MINUTE_S = 60.0
+"""Seconds between two points of the slower grids (spread, activity)."""
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """What a coin's price is made of.
+
+    `kind` is `major`, `liquid`, `half`, `thin`, `dead` or `stable`; `price` is in USDT at the start;
+    `beta` is the share in the market factor; `daily_vol` the coin's own daily volatility.
+    """
+
+    name: str
+    kind: str
+    price: float
+    beta: float
+    daily_vol: float
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Something that happened to the market, in seconds after the start.
+
+    `kind` is `crash`, `pump`, `depeg`, `local_crash` or `displaced`; `subject` a coin, a symbol, or
+    `*` for all; `depth` the largest log move.
+    """
+
+    kind: str
+    subject: str
+    start_s: float
+    end_s: float
+    depth: float
+
+
+@dataclass(slots=True)
+class Paths:
+    """Latent world: log price in USDT a coin (`STEP_S` grid), stress and activity (`MINUTE_S` grid)."""
+
+    seconds: float
+    log_usdt: dict[str, Floats]
+    stress: Floats  # factor on every spread, about 1 in calm hours
+    activity: dict[str, Floats]  # factor on the number of prints, about 1 on average
+    episodes: list[Episode] = field(default_factory=list)
+
+    def price(self, coin: str, t: float) -> float:
+        """Latent value of one coin in USDT at a time."""
+        return float(np.exp(at(self.log_usdt[coin], t))) if coin != "USDT" else 1.0
+
+
+def at(grid: Floats, t: float) -> float:
+    """Value of a `STEP_S` grid at `t` seconds, linear between its points, held at the ends."""
+    x = t / STEP_S
+    i = int(x)
+    if x <= 0.0:
+        return float(grid[0])
+    if i + 1 >= len(grid):
+        return float(grid[-1])
+    w = x - i
+    return float(grid[i]) * (1.0 - w) + float(grid[i + 1]) * w
+
+
+@jit
+def _recursion(noise: Floats, keep: float) -> Floats:
+    out = np.empty_like(noise)
+    last = noise[0]
+    push = np.sqrt(1.0 - keep * keep)
+    out[0] = last
+    for i in range(1, len(noise)):
+        last = keep * last + push * noise[i]
+        out[i] = last
+    return out
+
+
+def mean_reverting(rng: np.random.Generator, n: int, half_life_steps: float) -> Floats:
+    """Gaussian AR(1) path of `n` points with unit variance and the given half-life in steps."""
+    out: Floats = _recursion(rng.standard_normal(n), 0.5 ** (1.0 / half_life_steps))
+    return out
+
+
+def bump(n: int, step_s: float, knots_s: list[float], values: list[float]) -> Floats:
+    """Piecewise linear path through knots, held at both ends."""
+    out: Floats = np.interp(np.arange(n) * step_s, knots_s, values)
+    return out
+
+
+def _volatility(rng: np.random.Generator, minutes: int, size: float) -> Floats:
+    """Factor of about 1 on volatility, a minute grid: days and hours of calm and of storm."""
+    slow = mean_reverting(rng, minutes, 1440.0)
+    fast = mean_reverting(rng, minutes, 60.0)
+    log_vol = size * (0.8 * slow + 0.6 * fast)
+    out: Floats = np.exp(log_vol - 0.5 * size * size)
+    return out
+
+
+def _returns(rng: np.random.Generator, n: int, daily_vol: float, vol: Floats) -> Floats:
+    """Log returns of the grid, the first one 0."""
+    scale = daily_vol * np.sqrt(STEP_S / DAY_S) / np.sqrt(2.0)  # t4 has variance 2
+    out: Floats = rng.standard_t(4.0, n) * (scale * np.repeat(vol, int(MINUTE_S / STEP_S))[:n])
+    jumps = rng.poisson(0.12 * n * STEP_S / DAY_S)
+    out[rng.integers(1, n, jumps)] += rng.standard_t(4.0, jumps) * 0.5 * daily_vol
+    out[0] = 0.0
+    return out
+
+
+def simulate(
+    rng: np.random.Generator,
+    coins: list[Coin],
+    days: float,
+    *,
+    crash: bool | None = None,
+    pump: bool | None = None,
+) -> Paths:
+    """Draw one world.
+
+    Parameters
+    ----------
+    rng
+        Source of all chance.
+    coins
+        What lives in it.
+    days
+        Length.
+    crash, pump
+        Whether a crash of the whole market or a pump of one coin takes place; None leaves it to chance.
+    """
+    seconds = days * DAY_S
+    minutes = int(seconds / MINUTE_S) + 2
+    n = minutes * int(MINUTE_S / STEP_S)
+    clock = np.arange(minutes) * MINUTE_S / 3600.0
+    phase = rng.uniform(11.0, 18.0)  # hour of the busiest time, UTC
+    cycle = 1.0 + rng.uniform(0.25, 0.55) * np.cos(2.0 * np.pi * (clock - phase) / 24.0)
+    month = days / 30.0
+    episodes: list[Episode] = []
+
+    common_vol = _volatility(rng, minutes, 0.45) * np.sqrt(cycle)
+    factor = np.cumsum(_returns(rng, n, rng.uniform(0.012, 0.038), common_vol))
+    stress = np.clip(common_vol, 0.5, 4.0) ** 0.7
+    rush = np.ones(minutes)
+    if rng.random() < 0.10 * month if crash is None else crash:
+        start = rng.uniform(0.25, 0.95) * seconds
+        fall, back = rng.uniform(120.0, 1200.0), rng.uniform(600.0, 5400.0)
+        depth, kept = -rng.uniform(0.06, 0.30), rng.uniform(0.15, 0.7)
+        factor += bump(n, STEP_S, [start, start + fall, start + fall + back], [0.0, depth, depth * kept])
+        times = [start, start + fall, start + fall + back]
+        stress *= bump(minutes, MINUTE_S, times, [1.0, rng.uniform(4.0, 14.0), 1.0])
+        rush *= bump(minutes, MINUTE_S, times, [1.0, 12.0, 1.0])
+        episodes.append(Episode("crash", "*", start, start + fall + back, depth))
+
+    log_usdt: dict[str, Floats] = {}
+    activity: dict[str, Floats] = {}
+    for coin in coins:
+        if coin.kind == "stable":
+            path = rng.uniform(2e-4, 7e-4) * mean_reverting(rng, n, 2160.0)
+            if rng.random() < 0.04 * month:
+                start = rng.uniform(0.1, 0.9) * seconds
+                depth = -np.exp(rng.uniform(np.log(0.005), np.log(0.12)))
+                knots = [
+                    start,
+                    start + 3600.0 * rng.uniform(0.2, 12.0),
+                    start + DAY_S * rng.uniform(0.6, 2.0),
+                ]
+                path += bump(n, STEP_S, knots, [0.0, depth, 0.0])
+                episodes.append(Episode("depeg", coin.name, knots[0], knots[2], float(depth)))
+            log_usdt[coin.name] = path
+            activity[coin.name] = cycle * rush
+            continue
+        vol = 0.5 * common_vol + 0.5 * _volatility(rng, minutes, 0.5)
+        own = np.cumsum(_returns(rng, n, coin.daily_vol, vol))
+        log_usdt[coin.name] = np.log(coin.price) + coin.beta * factor + own
+        activity[coin.name] = cycle * rush * np.clip(vol / common_vol, 0.5, 3.0)
+
+    if rng.random() < 0.12 * month if pump is None else pump:
+        small = [coin.name for coin in coins if coin.kind in {"liquid", "half", "thin", "dead"}]
+        name = small[int(rng.integers(len(small)))]
+        start, rise = rng.uniform(0.1, 0.95) * seconds, 60.0 * np.exp(rng.uniform(np.log(3.0), np.log(240.0)))
+        depth, fade = np.exp(rng.uniform(np.log(0.2), np.log(1.8))), 3600.0 * rng.uniform(0.5, 30.0)
+        knots = [start, start + rise, start + rise + fade]
+        log_usdt[name] += bump(n, STEP_S, knots, [0.0, depth, depth * rng.uniform(0.05, 0.7)])
+        activity[name] = activity[name] * bump(minutes, MINUTE_S, knots, [1.0, rng.uniform(8.0, 30.0), 1.5])
+        episodes.append(Episode("pump", name, knots[0], knots[2], float(depth)))
+    return Paths(seconds, log_usdt, stress, activity, episodes)

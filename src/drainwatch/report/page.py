@@ -1,0 +1,327 @@
+"""A whole replay as one HTML page: no network, no script; every word from outside is escaped.
+
+A content security policy in the page itself forbids whatever would load or run something, so
+that even a mistake in here could not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from drainwatch.report import charts, text, words
+from drainwatch.report.drawings import Series, drawings, losses
+from drainwatch.report.table import Fills, FillTable, count_rows
+from drainwatch.report.text import Incident
+
+MAX_INCIDENTS = 50
+"""Incidents shown in full."""
+MAX_LISTED = 500
+"""Incidents named at all."""
+MAX_ROWS = 200
+"""Fills listed for an incident."""
+MAX_REASONS = 8
+
+
+def to_html(
+    incidents: Sequence[Incident],
+    fills: Fills,
+    summary: Mapping[str, Any] | None = None,
+    *,
+    equity: Series | None = None,
+    market: Series | None = None,
+) -> str:
+    """Write the page; the same input gives the same text.
+
+    Parameters
+    ----------
+    incidents
+        Objects of `incidents.jsonl`.
+    fills
+        The accepted fills, or those near incidents, as of `FillTable`: columns by name, or one
+        mapping a row.
+    summary
+        What is known of the replay; all of it optional: `n_fills`, `counts` (by table, the number
+        of rows, or a mapping of `rows`, `rejected`, `duplicates`), `rejects`, `blind_reasons`
+        and `fair_sources` (name to number of fills), `span_ms` (first and last time),
+        `false_alarms_per_month`, `model`, `version`, `equity_currency`.
+    equity
+        By account: what it was worth over time, in `equity_currency`. Without it the page draws
+        what was lost so far.
+    market
+        By symbol, or by (exchange, symbol): the market's price over time.
+
+    Returns
+    -------
+    str
+        One document that needs nothing else; of bounded size, however long the replay.
+    """
+    summary = summary or {}
+    table = FillTable(fills)
+    ordered = sorted(incidents, key=lambda i: text.severity_of(i) != "critical")
+    cards = [
+        _card(place, incident, table, summary, equity or {}, market or {})
+        for place, incident in enumerate(ordered[:MAX_INCIDENTS], 1)
+    ]
+    first, last = text.span_of(table, summary)
+    return _template().render(
+        title=_title(ordered),
+        verdict=_keep(text.verdict(ordered, table, summary)),
+        mood=_mood(ordered, table, summary),
+        facts=_facts(table, summary, first, last),
+        cards=cards,
+        listed=[_line(place, incident) for place, incident in enumerate(ordered[:MAX_LISTED], 1)],
+        full=MAX_INCIDENTS,
+        unlisted=max(0, len(ordered) - MAX_LISTED),
+        quality=_quality(table, summary),
+        footer=_footer(summary),
+        style=_style(),
+        definitions=charts.DEFINITIONS,
+    )
+
+
+@cache
+def _template() -> Template:
+    """Read the template that lies beside this file."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(files("drainwatch.report").joinpath("page.html.j2").read_text("utf-8"))
+
+
+@cache
+def _style() -> Markup:
+    """Read the style sheet that lies beside this file."""
+    return Markup(files("drainwatch.report").joinpath("page.css").read_text("utf-8"))  # noqa: S704 - our own file
+
+
+def _keep(said: str) -> str:
+    """Keep a number and its percent sign on one line."""
+    return said.replace(" %", "\u00a0%")
+
+
+def _title(incidents: Sequence[Incident]) -> str:
+    """Title of the browser's tab."""
+    return f"drainwatch: {words.plural(len(incidents), 'incident') if incidents else 'no incident'}"
+
+
+def _mood(incidents: Sequence[Incident], table: FillTable, summary: Mapping[str, Any]) -> str:
+    """Tell how the page greets: critical, warning, quiet, or blind where much was not judged."""
+    if incidents:
+        return "critical" if any(text.severity_of(i) == "critical" for i in incidents) else "warning"
+    total = int(summary.get("n_fills") or len(table))
+    blind = sum(int(n) for n in (summary.get("blind_reasons") or {}).values())
+    return "warning" if total and blind >= total / 2 else "quiet"
+
+
+def _facts(
+    table: FillTable, summary: Mapping[str, Any], first: int | None, last: int | None
+) -> list[tuple[str, str]]:
+    """List what was looked at."""
+    total = int(summary.get("n_fills") or len(table))
+    facts = [("Fills", f"{total:,}")]
+    if first is not None and last is not None:
+        facts += [("From", words.moment(first)), ("To", words.moment(last))]
+    accounts = [name for name, _ in table.counts("account")]
+    if accounts:
+        facts.append(("Accounts" if len(accounts) > 1 else "Account", words.listing(accounts)))
+    return facts
+
+
+def _line(place: int, incident: Incident) -> dict[str, Any]:
+    """One incident in the list of all."""
+    return {
+        "place": place,
+        "severity": text.severity_of(incident),
+        "kind": text.kind_of(incident).title,
+        "account": words.clean(incident.get("account")),
+        "symbols": words.listing(incident.get("symbols") or (), most=1),
+        "at": words.moment(incident.get("opened_at")),
+        "loss": words.money(incident.get("loss"), incident.get("loss_currency")),
+        "share": words.percent(incident.get("equity_share")),
+    }
+
+
+def _card(
+    place: int,
+    incident: Incident,
+    table: FillTable,
+    summary: Mapping[str, Any],
+    equity: Series,
+    market: Series,
+) -> dict[str, Any]:
+    """Everything that is shown of one incident."""
+    rows = table.of_incident(incident.get("id"))
+    kind = text.kind_of(incident)
+    at_first = words.kind_of(incident.get("kind"))
+    return {
+        "place": place,
+        "severity": text.severity_of(incident),
+        "kind": words.upper_first(kind.title),
+        "meaning": kind.meaning,
+        "kind_first": at_first.title if at_first is not kind else "",
+        "headline": _keep(text.headline(incident, table)),
+        "tiles": _tiles(incident, table, rows),
+        "steps": text.steps(incident),
+        "charts": drawings(incident, table, rows, summary, equity, market),
+        "reasons": [_reason(reason) for reason in (incident.get("reasons") or ())[:MAX_REASONS]],
+        "when": words.upper_first(text.when(incident)),
+        "judged": _judged(incident),
+        "id": words.clean(incident.get("id")),
+        "fills": _fill_rows(incident, table, rows),
+    }
+
+
+def _tiles(incident: Incident, table: FillTable, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
+    """Figures at the head of an incident: label and value."""
+    loss, share = words.as_float(incident.get("loss")), words.as_float(incident.get("equity_share"))
+    currency = incident.get("loss_currency")
+    tiles = [("Gone", words.money(loss, currency))]
+    if math.isfinite(share):
+        tiles.append(("Of the account", words.percent(share)))
+        if share > 0:
+            tiles.append(("Left, about", words.money(max(0.0, loss / share - loss), currency)))
+    alerted = words.as_float(incident.get("alerted_at"))
+    lost = losses(incident, table, rows)
+    if lost is not None and math.isfinite(alerted):
+        before = float(lost[table.floats("timestamp")[rows] <= alerted].sum())
+        tiles.append(("Gone at the alert", words.money(max(0.0, before), currency)))
+    tiles.append(("Fills", f"{len(incident.get('fills') or ()):,}"))
+    opened = words.as_float(incident.get("opened_at"))
+    if math.isfinite(opened) and math.isfinite(alerted):
+        late = alerted - opened
+        tiles.append(("Alert after", words.duration(late) if late > 0 else "first fill"))
+    return tiles
+
+
+def _reason(reason: Mapping[str, Any]) -> dict[str, str]:
+    """Read a reason as it is shown; figures that its text tells already aren't told twice."""
+    said = words.clean(reason.get("text"), 300)
+    told = "(usual" in said
+    value, typical = words.as_float(reason.get("value")), words.as_float(reason.get("typical"))
+    return {
+        "text": words.upper_first(said or words.spoken(reason.get("feature"))),
+        "feature": words.clean(reason.get("feature")),
+        "value": words.number(value) if math.isfinite(value) and not told else "",
+        "typical": words.number(typical) if math.isfinite(typical) and not told else "",
+    }
+
+
+def _judged(incident: Incident) -> str:
+    """Say how sure the judgement is."""
+    score = words.as_float(incident.get("score"))
+    if not math.isfinite(score):
+        return ""
+    rare = words.rarity(incident.get("p_value"))
+    return f"Score {words.number(score)} at the alert" + (f": {rare}." if rare else ".")
+
+
+def _fill_rows(incident: Incident, table: FillTable, rows: NDArray[np.int64]) -> dict[str, Any]:
+    """Fills of an incident as they are listed, and the sums of those that aren't."""
+    times = table.floats("timestamp")[rows]
+    days = len(rows) > 0 and words.day(times[0]) != words.day(times[-1])
+    alert = incident.get("alert_fill") or {}
+    alert_key = [str(alert.get(name)) for name in ("symbol", "id", "side")] if alert else None
+    listed = []
+    for row in map(int, rows[:MAX_ROWS]):
+        at_ms = table.floats("timestamp")[row]
+        off_bps = table.floats("deviation_bps")[row]
+        key = [str(table.value(name, row)) for name in ("symbol", "id", "side")]
+        listed.append(
+            {
+                "time": words.moment(at_ms).removesuffix(" UTC") if days else words.clock(at_ms),
+                "symbol": table.text("symbol", row),
+                "side": table.text("side", row),
+                "price": words.price(table.floats("price")[row]),
+                "fair": words.price(table.floats("fair_price")[row]),
+                "off": _keep(words.percent(off_bps / 1e4)),
+                "bad": bool(off_bps > 0),
+                "amount": words.number(table.floats("amount")[row], 6),
+                "source": words.FAIR_SOURCES.get(name := table.text("fair_source", row), name),
+                "score": words.number(table.floats("score")[row], 3),
+                "id": table.text("id", row),
+                "order": table.text("order", row),
+                "blind": table.text("blind", row),
+                "flagged": bool(table.flagged[row]),
+                "alert": key == alert_key,
+            }
+        )
+    total = len(rows) or len(incident.get("fills") or ())
+    return {"rows": listed, "total": total, "rest": _rest(table, rows[MAX_ROWS:], incident, rows)}
+
+
+def _rest(table: FillTable, rest: NDArray[np.int64], incident: Incident, rows: NDArray[np.int64]) -> str:
+    """Sum up the fills that aren't listed; empty where there is none."""
+    if not len(rest):
+        return ""
+    sides = [table.value("side", int(row)) for row in rest]
+    said = f"and {len(rest):,} more: {words.plural(sides.count('buy'), 'buy')}, "
+    said += words.plural(sides.count("sell"), "sell")
+    lost = losses(incident, table, rows)
+    if lost is not None:
+        said += f", {words.money(lost[MAX_ROWS:].sum(), incident.get('loss_currency'))} gone"
+    return said
+
+
+def _quality(table: FillTable, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what was judged against what, what could not be judged, and what was left out."""
+    # the table may hold only what lies near incidents: the summary counts all
+    seen = summary.get("fair_sources") or dict(table.counts("fair_source"))
+    total = max(1, sum(seen.values()))
+    sources = [
+        {"name": words.FAIR_SOURCES.get(name, words.clean(name)), "count": f"{n:,}"}
+        | {"share": _keep(words.percent(n / total)), "width": f"{100 * n / total:.1f}"}
+        for name, n in sorted(seen.items(), key=lambda pair: (-pair[1], str(pair[0])))[:20]
+    ]
+    reasons = summary.get("blind_reasons")
+    blind = sorted(reasons.items(), key=lambda pair: (-pair[1], str(pair[0]))) if reasons else []
+    counts: Mapping[str, Any] = summary.get("counts") or {}
+    tables = [(words.clean(name), *(f"{n:,}" for n in count_rows(count))) for name, count in counts.items()]
+    return {
+        "sources": sources,
+        "blind": [(words.upper_first(words.spoken(name)), f"{int(n):,}") for name, n in blind[:20]],
+        "tables": tables,
+        "rejects": int(summary.get("rejects") or 0),
+        "hints": _hints(counts),
+    }
+
+
+def _hints(counts: Mapping[str, Any]) -> list[str]:
+    """Say which table that wasn't given would help most."""
+    if not counts:
+        return []
+    given = {name for name, count in counts.items() if count_rows(count)[0]}
+    hints = []
+    if not given & {"trades", "quotes", "candles"}:
+        hints.append(
+            "No market data was given (trades, quotes or candles): prices could only be compared with this "
+            "account's own fills. A thief who trades one coin only may look normal."
+        )
+    if "orders" not in given:
+        hints.append(
+            "No order log of the bot was given: what the bot did not place is the strongest single sign."
+        )
+    if "balances" not in given:
+        hints.append("No balances were given: losses can't be compared with what the account holds.")
+    return hints
+
+
+def _footer(summary: Mapping[str, Any]) -> list[str]:
+    """Say what judged: model, budget, version."""
+    said = []
+    if summary.get("model"):
+        said.append(f"model {words.clean(summary['model'])}")
+    budget = words.as_float(summary.get("false_alarms_per_month"))
+    if math.isfinite(budget):
+        said.append(f"budget {words.number(budget)} false incidents an account and month")
+    if summary.get("version"):
+        said.append(f"drainwatch {words.clean(summary['version'])}")
+    return said

@@ -1,0 +1,419 @@
+"""Training: what is usual is learned from benign account-months, and every judgement is calibrated on it.
+
+The rows come out of the engine itself, in replay, so that training and watching can't differ. No
+attack is ever shown to the forests. Attacks only serve to report what the model finds, on seeds
+that nothing was trained, calibrated or tuned on.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drainwatch import __version__
+from drainwatch.detector import (
+    EVIDENCE,
+    LEVELS,
+    PEERS,
+    SUM,
+    Judge,
+    forest_columns,
+    forest_scores,
+    judge_from,
+    transform,
+    weigh,
+)
+from drainwatch.engine import Block, Engine
+from drainwatch.errors import InputError
+from drainwatch.events import Names
+from drainwatch.features.registry import COUNT, FAMILIES, NAMES
+from drainwatch.forest import PackedForests, concatenate, train_forest
+from drainwatch.kernel_cache import jit
+from drainwatch.lab import scenario
+from drainwatch.model import Model, save_model
+from drainwatch.rules import RULES
+from drainwatch.tables import TablePaths, Tables, tables_from_frames
+from drainwatch.trial import TABLES, given_tables, try_out
+
+TRAINING_SEEDS: Final = 0
+"""Seeds from here on are for training and calibration;"""
+TUNING_SEEDS: Final = 1_000_000
+"""from here on for choosing settings by hand; `trial.REPORTING_SEEDS` are for reporting alone."""
+
+TREES: Final = 32
+SAMPLES: Final = 256
+ROWS_PER_MONTH: Final = 400
+"""Rows that one account-month gives to the forests at most: a market maker must not outvote the rest."""
+WINDOW_NS: Final = 6 * 3600 * 1_000_000_000
+"""Alarms within one window are one false alarm, as they are one incident."""
+SPARED_NS: Final = 24 * 3600 * 1_000_000_000
+OWN_BAD_DEVIATION: Final = 0.015
+OWN_BAD_SHARE: Final = 5e-4
+"""An owner's order is his own bad fill from this deviation and this share of his equity on."""
+KNOTS: Final = 48
+TAIL: Final = 12
+"""So many of the largest windows tell how the tail goes on."""
+MONTH_DAYS: Final = 30.0
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(slots=True)
+class Months:
+    """Benign rows of one account and stretch of time, as the engine saw them at one level."""
+
+    features: NDArray[np.float64]
+    ts_ns: NDArray[np.int64]
+    level: NDArray[np.int8]
+    rules: NDArray[np.int64]
+    evidence: NDArray[np.float64]
+    share: NDArray[np.float64]
+    spared: NDArray[np.bool_]
+    """Fills up to a day after the owner's own bad one: an alarm there is right, and no false one."""
+    months: float
+    given: int
+    """Level of information that the tables given allowed."""
+
+
+def train(
+    out: Path,
+    *,
+    months: int = 200,
+    seed: int = 0,
+    tables: Sequence[TablePaths] = (),
+    name: str | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model and write it to the folder `out`.
+
+    Parameters
+    ----------
+    out
+        Folder of the model.
+    months
+        Simulated benign account-months.
+    seed
+        First training seed, and the seed of the forests: the same gives the same bytes.
+    tables
+        Benign histories of the owner's own, trained on beside the simulated ones.
+    name
+        Of the model; the folder's name where absent.
+    command
+        How the model is made again, for the card.
+    progress
+        Called with what is being done, how much of it, and of how much.
+
+    Raises
+    ------
+    InputError
+        A table can't be used, or holds too little.
+
+    """
+    say = progress or (lambda _doing, _done, _of: None)
+    blank = blank_model()
+    samples: list[Months] = []
+    for done in range(months):
+        say("simulating benign months", done, months)
+        samples += simulated_months(TRAINING_SEEDS + seed + done, blank)
+    for paths in tables:
+        samples.append(_own_months(paths, blank))
+    say("simulating benign months", months, months)
+    arrays = fit(samples, seed=seed)
+    card: dict[str, Any] = {
+        "name": name or out.name,
+        "features": list(NAMES),
+        "rules": [rule.id for rule in RULES],
+        "levels": list(LEVELS),
+        "trained_on": {
+            "what": "simulated benign account-months (drainwatch.lab)"
+            + (f" and {len(tables)} histories of an owner's own" if tables else ""),
+            "first_seed": TRAINING_SEEDS + seed,
+            "months": months,
+            "rows": int(sum(len(sample.ts_ns) for sample in samples)),
+        },
+        "forests": {"families": list(FAMILIES), "trees": TREES, "samples": SAMPLES, "seed": seed},
+        "command": command,
+        "versions": {"drainwatch": __version__, "numpy": np.__version__, "python": platform.python_version()},
+    }
+    benign, drains = months // 5, months // 50
+    if drains:
+        card["metrics"] = try_out(Model(arrays, card), benign=benign, drains=drains, say=say)
+    model = Model(arrays, card)
+    save_model(model, out)
+    return model
+
+
+# --- rows ------------------------------------------------------------------------------------------
+
+
+def blank_model() -> dict[str, NDArray[Any]]:
+    """Arrays of a model that never alarms: to collect rows with."""
+    rng = np.random.default_rng(0)
+    parts = [
+        train_forest(
+            rng.random((8, len(columns))), n_estimators=1, max_samples=8, random_state=0, columns=columns
+        )
+        for columns in forest_columns()
+    ]
+    shape = (len(PEERS), len(LEVELS), 2)
+    return _arrays(
+        concatenate(parts),
+        floor=np.zeros(COUNT),
+        scale=np.ones(COUNT),
+        knots=np.tile([0.0, 1e9], (*shape[:2], 1)),
+        nats=np.full(shape, -9.0),
+        rule_nats=np.zeros((len(LEVELS), len(RULES))),
+    )
+
+
+def _arrays(forests: PackedForests, **others: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    return {f"forest_{field}": getattr(forests, field) for field in forests._fields} | others
+
+
+def simulated_months(seed: int, blank: dict[str, NDArray[Any]]) -> Iterator[Months]:
+    """One simulated benign account-month, seen at each level of information."""
+    made = scenario.make(seed)
+    own_bad = _robbed_himself(made)
+    for level in TABLES:
+        if level == "orders" and made.orders.empty:
+            continue
+        names = Names()
+        with tables_from_frames(made.fills, **given_tables(made, level), names=names) as tables:
+            yield collect(tables, names, blank, LEVELS.index(level), own_bad)
+
+
+def _robbed_himself(made: scenario.Scenario) -> set[tuple[str, str, str]]:
+    """Fills by which the owner lost as to a thief: labelled so, or far from the true fair value and dear."""
+    labels, fills = made.labels, made.fills
+    side = np.where(labels["side"] == "buy", 1.0, -1.0)
+    deviation = side * (fills["price"].to_numpy() / labels["true_fair"].to_numpy() - 1.0)
+    dear = labels["loss"].to_numpy() >= OWN_BAD_SHARE * made.equity0
+    bad = labels[labels["own_bad"].to_numpy() | ((deviation >= OWN_BAD_DEVIATION) & dear)]
+    return set(zip(bad["symbol"], bad["id"].astype(str), bad["side"], strict=True))
+
+
+def _own_months(paths: TablePaths, blank: dict[str, NDArray[Any]]) -> Months:
+    names = Names()
+    with Tables.open(paths, names) as tables:
+        level = (
+            "quotes"
+            if paths.quotes
+            else "trades"
+            if paths.trades
+            else "candles"
+            if paths.candles
+            else "fills"
+        )
+        sample = collect(tables, names, blank, LEVELS.index(level))
+    if len(sample.ts_ns) < 500:
+        raise InputError(
+            f"expected at least 500 fills to train on in {paths.fills}, found {len(sample.ts_ns)}:"
+            " give a longer history or use the shipped model"
+        )
+    return sample
+
+
+def collect(
+    tables: Tables,
+    names: Names,
+    blank: dict[str, NDArray[Any]],
+    given: int,
+    own_bad: Collection[tuple[str, str, str]] = (),
+) -> Months:
+    """Run the engine over benign tables and keep what it saw of each fill.
+
+    `own_bad` are (symbol, id, side) of fills by which the owner robbed himself: typos, panics.
+    """
+    engine = Engine(blank, NAMES, names, false_alarms_per_month=1e-6)
+    blocks = []
+    for batch in tables.batches():
+        engine.feed(batch)
+        blocks += engine.take_outputs()[0]
+    judged = np.concatenate([block.judged for block in blocks])
+    ts_ns = np.concatenate([block.fills["ts_ns"] for block in blocks])
+    accounts = len({int(account) for block in blocks for account in np.unique(block.fills["account"])})
+    days = (ts_ns[-1] - ts_ns[0]) / (24 * 3600e9)
+    return Months(
+        features=np.concatenate([block.features for block in blocks]),
+        ts_ns=ts_ns,
+        level=judged["level"],
+        rules=judged["rules"],
+        evidence=judged["evidence"],
+        share=judged["share"],
+        spared=_spared(names, blocks, ts_ns, own_bad),
+        months=max(days, 1.0) / MONTH_DAYS * accounts,
+        given=given,
+    )
+
+
+def _spared(
+    names: Names, blocks: Sequence[Block], ts_ns: NDArray[np.int64], own_bad: Collection[tuple[str, str, str]]
+) -> NDArray[np.bool_]:
+    spared = np.zeros(len(ts_ns), bool)
+    if not own_bad:
+        return spared
+    at = 0
+    for block in blocks:
+        for i in range(len(block.fills)):
+            fill = block.fills[i]
+            side = "buy" if fill["side"] > 0 else "sell"
+            if (names.markets[fill["market"]].symbol, str(block.ids[i]), side) in own_bad:
+                spared |= (ts_ns >= ts_ns[at]) & (ts_ns <= ts_ns[at] + SPARED_NS)
+            at += 1
+    return spared
+
+
+# --- fitting ---------------------------------------------------------------------------------------
+
+
+def fit(samples: Sequence[Months], *, seed: int) -> dict[str, NDArray[Any]]:
+    """Fit scales, forests and calibrations to benign months."""
+    rng = np.random.default_rng(seed)
+    chosen = [_some(sample, rng) for sample in samples]
+    rows = np.concatenate(chosen)
+    floor, scale = usual(rows)
+    ready = np.empty_like(rows)
+    for i in range(len(rows)):
+        transform(rows[i], floor, scale, ready[i])
+    parts = []
+    for family, columns in enumerate(forest_columns()):
+        voting = _voters(rows, family)
+        parts.append(
+            train_forest(
+                ready[voting][:, list(columns)],
+                n_estimators=TREES,
+                max_samples=SAMPLES,
+                random_state=seed + family,
+                one_sided=True,
+                columns=columns,
+            )
+        )
+    forests = concatenate(parts)
+    peers, levels = len(PEERS), len(LEVELS)
+    knots = np.tile(np.linspace(0.0, 1e9, KNOTS), (peers, levels, 1))
+    nats = np.full((peers, levels, KNOTS), -9.0)
+    rule_nats = np.zeros((levels, len(RULES)))
+    judge = judge_from(
+        _arrays(forests, floor=floor, scale=scale, knots=knots, nats=nats, rule_nats=rule_nats), NAMES, 1.0
+    )
+    values = [_family_scores(judge, sample) for sample in samples]
+    for level in range(levels):
+        here = [i for i, sample in enumerate(samples) if sample.given == level]
+        months = sum(samples[i].months for i in here)
+        for family in range(len(FAMILIES)):
+            maxima = _maxima((samples[i], values[i][:, family]) for i in here)
+            knots[family, level], nats[family, level] = calibrate(maxima, months)
+        maxima = _maxima((samples[i], samples[i].evidence) for i in here)
+        knots[EVIDENCE, level], nats[EVIDENCE, level] = calibrate(maxima, months)
+        for rule in range(len(RULES)):
+            tripped = _maxima((samples[i], (samples[i].rules >> rule & 1).astype(float)) for i in here)
+            rule_nats[level, rule] = max(-np.log((np.sum(tripped > 0) + 0.5) / months), 0.0)
+    judge = judge._replace(knots=knots, nats=nats, rule_nats=rule_nats)
+    for level in range(levels):
+        here = [i for i, sample in enumerate(samples) if sample.given == level]
+        months = sum(samples[i].months for i in here)
+        maxima = _maxima((samples[i], _totals(judge, samples[i], values[i])) for i in here)
+        knots[SUM, level], nats[SUM, level] = calibrate(maxima, months)
+    return _arrays(forests, floor=floor, scale=scale, knots=knots, nats=nats, rule_nats=rule_nats)
+
+
+def _some(sample: Months, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A month's share of the training rows."""
+    size = min(len(sample.features), ROWS_PER_MONTH)
+    return sample.features[np.sort(rng.choice(len(sample.features), size, replace=False))]
+
+
+def usual(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median of each feature (0 at least: less is no danger), and the way from it to the 95th percentile."""
+    floor = np.zeros(COUNT)
+    scale = np.ones(COUNT)
+    for column in range(COUNT):
+        known = rows[:, column]
+        known = known[np.isfinite(known)]
+        if len(known) == 0:
+            continue
+        floor[column] = max(float(np.median(known)), 0.0)
+        scale[column] = float(np.quantile(known, 0.95)) - floor[column]
+        if scale[column] <= 1e-9:
+            beyond = known[known > floor[column] + 1e-9]
+            scale[column] = float(np.median(beyond)) - floor[column] if len(beyond) else 1.0
+    return floor, scale
+
+
+@jit
+def _scores_of(judge: Judge, features: Any, into: Any) -> None:
+    room = np.empty(features.shape[1])
+    keys = np.empty(features.shape[1], np.int64)
+    for i in range(features.shape[0]):
+        forest_scores(judge, features[i], room, keys, into[i])
+
+
+def _family_scores(judge: Judge, sample: Months) -> NDArray[np.float64]:
+    into = np.empty((len(sample.features), len(FAMILIES)))
+    _scores_of(judge, sample.features, into)
+    return into
+
+
+def _voters(rows: NDArray[np.float64], family: int) -> NDArray[np.bool_]:
+    from drainwatch.detector import votes
+
+    return np.array([votes(row, family) for row in rows])
+
+
+@jit
+def _weigh_all(
+    judge: Judge, level: Any, scores: Any, evidence: Any, rules: Any, share: Any, into: Any
+) -> None:
+    peers = np.empty(scores.shape[1] + 2)
+    for i in range(len(level)):
+        into[i] = weigh(judge, level[i], scores[i], evidence[i], rules[i], share[i], peers)
+
+
+def _totals(judge: Judge, sample: Months, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    into = np.empty(len(scores))
+    _weigh_all(judge, sample.level, scores, sample.evidence, sample.rules, sample.share, into)
+    return into
+
+
+def _maxima(parts: Iterable[tuple[Months, NDArray[np.float64]]]) -> NDArray[np.float64]:
+    """Largest value of each six-hour window of each month; windows without a value have none."""
+    found = []
+    for sample, values in parts:
+        known = np.isfinite(values) & ~sample.spared
+        if not known.any():
+            continue
+        window = sample.ts_ns[known] // WINDOW_NS
+        starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]])
+        found.append(np.maximum.reduceat(values[known], starts))
+    return np.concatenate(found) if found else np.zeros(0)
+
+
+def calibrate(maxima: NDArray[np.float64], months: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Knots from a value to -ln(windows a month that reach it).
+
+    Up to the 12th largest window the rate is counted; beyond, an exponential tail goes on with the
+    mean excess of those twelve (Pickands-Balkema-de Haan with shape 0). Fewer windows than that say
+    nothing: the value never counts.
+    """
+    if len(maxima) < 2 * TAIL:
+        return np.linspace(0.0, 1e9, KNOTS), np.full(KNOTS, -9.0)
+    ranked = np.sort(maxima)[::-1]
+    counts = np.unique(np.geomspace(TAIL, len(ranked), KNOTS - 1).astype(int))[::-1]
+    values = ranked[counts - 1]
+    rates = np.array([np.sum(ranked >= value) for value in values]) / months
+    keep = np.r_[True, np.diff(values) > 1e-12]
+    values, nats = values[keep], -np.log(rates[keep])
+    excess = float(np.mean(ranked[:TAIL] - values[-1])) if len(values) else 1.0
+    excess = max(excess, 1e-3 * max(abs(values[-1]), 1e-6))
+    values = np.r_[values, values[-1] + excess]
+    nats = np.r_[nats, nats[-1] + 1.0]
+    pad = KNOTS - len(values)
+    # before the first knot: nothing, at the rate of the first
+    first = values[0] - 1e-6 * np.arange(pad, 0, -1)
+    return np.r_[first, values], np.r_[np.full(pad, nats[0]), nats]

@@ -1,0 +1,184 @@
+"""The rooms keep to their doors: what the layout promises is looked at here, file by file."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from importlinter import cli as import_linter
+
+import drainwatch
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "drainwatch"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+WITHOUT_A_TEST_MODULE = {
+    "__init__": "tested here: the public names",
+    "__main__": "three lines that call `cli`; test_cli runs `python -m drainwatch`",
+    "features": "hands on what `features/registry` holds",
+    "lab": "holds no code",
+}
+"""Source modules that no test module is named after, each with the reason."""
+
+OTHER_TESTS = {
+    "acceptance": "the whole, on real market data",
+    "architecture": "the layout",
+    "docs": "what the documents promise",
+    "packaging": "what the project file promises",
+}
+"""Test modules that are named after no source module, each with its subject."""
+
+HEAVY = ("numba", "pandas", "pyarrow", "scipy", "sklearn")
+
+
+def name_of(module: Path) -> str:
+    """Return a source module's name as a path: `market`, `features/price`, `features` for its init."""
+    parts = module.relative_to(SOURCE).with_suffix("").parts
+    return "/".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def modules_loaded_by(code: str) -> set[str]:
+    """Return the top names of what a new interpreter has loaded after running some code."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*{{m.partition('.')[0] for m in sys.modules}})"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(run.stdout.splitlines()[-1].split())
+
+
+def test_imports_go_one_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that reaches up, or out to the network, can no longer be replayed bit for bit."""
+    monkeypatch.chdir(ROOT)
+    assert import_linter.lint_imports(no_cache=True) == import_linter.EXIT_STATUS_SUCCESS
+
+
+def test_core_contract_covers_every_core_room() -> None:
+    """A room that the second contract forgets could read a clock unseen."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers, forbidden = contracts
+    rooms = [room.strip(" ()") for layer in layers["layers"] for room in layer.replace("|", ":").split(":")]
+    core = rooms[rooms.index("report") :]
+    assert sorted(forbidden["source_modules"]) == sorted(f"drainwatch.{room}" for room in core)
+
+
+@pytest.mark.parametrize(
+    "code", ["import drainwatch", "import drainwatch; dir(drainwatch)", "import drainwatch.cli"]
+)
+def test_importing_is_cheap(code: str) -> None:
+    """`drainwatch --help` would take seconds if a heavy library came with it."""
+    assert modules_loaded_by(code).isdisjoint(HEAVY)
+
+
+def test_watching_needs_no_scikit_learn() -> None:
+    """Scoring from arrays saves the two seconds and 170 MB of scikit-learn's import."""
+    assert "sklearn" not in modules_loaded_by("from drainwatch import load_model, Engine")
+
+
+def test_public_names_are_locked() -> None:
+    """A name that comes or goes here is a change that users see: the changelog has to say so."""
+    assert drainwatch.__all__ == [
+        "ConfigError",
+        "DrainDetector",
+        "DrainwatchError",
+        "Engine",
+        "InputError",
+        "Model",
+        "ModelError",
+        "StateError",
+        "__version__",
+        "load_model",
+        "replay",
+    ]
+    assert all(getattr(drainwatch, name) is not None for name in drainwatch.__all__)
+    assert set(drainwatch.__all__) <= set(dir(drainwatch))
+
+
+def test_unknown_public_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(AttributeError, match=r"has no attribute 'replya'; it has .*replay"):
+        _ = drainwatch.replya
+
+
+def test_public_names_survive_the_import_of_every_module() -> None:
+    """A submodule takes its package's attribute of the same name: none may be called like a public name."""
+    for module in pkgutil.walk_packages(drainwatch.__path__, "drainwatch."):
+        if module.name != "drainwatch.__main__":
+            importlib.import_module(module.name)
+    assert callable(drainwatch.replay)
+    assert isinstance(drainwatch.__version__, str)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_every_module_has_its_test_module(module: Path) -> None:
+    name = name_of(module)
+    if name in WITHOUT_A_TEST_MODULE:
+        return
+    tests = ROOT / "tests"
+    wanted = {f"test_{name.replace('/', '_')}.py", f"test_{name.rpartition('/')[2]}.py"}
+    assert any((tests / file).is_file() for file in wanted), f"expected one of {sorted(wanted)} in tests/"
+
+
+def test_every_test_module_has_its_module() -> None:
+    """A test that outlives what it tested hides that nothing is tested."""
+    names = {name_of(module) for module in MODULES}
+    known = {name.replace("/", "_") for name in names} | {name.rpartition("/")[2] for name in names}
+    homeless = {
+        test.stem.removeprefix("test_")
+        for test in (ROOT / "tests").rglob("test_*.py")
+        if test.stem.removeprefix("test_") not in known | set(OTHER_TESTS)
+    }
+    assert not homeless
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_modules_stay_short(module: Path) -> None:
+    """One module, one noun: what needs 600 lines is two nouns."""
+    assert len(module.read_text().splitlines()) <= 600
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_nothing_is_pickled(module: Path) -> None:
+    """Unpickling runs code: a watcher must not run what a file tells it to (decision 0001)."""
+    tree = ast.parse(module.read_text())
+    imported = {
+        alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        (node.module or "").partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and not node.level
+    }
+    assert imported.isdisjoint({"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve", "skops"})
+    allowing = [
+        keyword.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "allow_pickle"
+    ]
+    assert all(isinstance(value, ast.Constant) and value.value is False for value in allowing)
+
+
+def test_sockets_are_blocked(request: pytest.FixtureRequest) -> None:
+    """A test that reaches the network passes or fails with somebody else's server."""
+    import socket
+
+    from pytest_socket import SocketConnectBlockedError
+
+    assert "--disable-socket" in request.config.getini("addopts")
+    with (
+        socket.socket() as probe,
+        pytest.warns(UserWarning, match="tried to use socket"),
+        pytest.raises(SocketConnectBlockedError),
+    ):
+        probe.connect(("192.0.2.1", 80))  # reserved for documentation (RFC 5737): nobody is there

@@ -1,0 +1,32 @@
+"""Errors are one tree, so that a caller can catch all of them or one kind."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from drainwatch import errors
+
+KINDS = [
+    thing
+    for _, thing in inspect.getmembers(errors, inspect.isclass)
+    if thing.__module__ == "drainwatch.errors" and thing is not errors.DrainwatchError
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_caught_by_the_root(kind: type[Exception]) -> None:
+    with pytest.raises(errors.DrainwatchError, match="expected this, found that"):
+        raise kind("expected this, found that")
+
+
+def test_no_kind_is_mistaken_for_another() -> None:
+    """Each has an exit status of its own."""
+    assert len(KINDS) == 4
+    for kind in KINDS:
+        assert kind.__bases__ == (errors.DrainwatchError,)
+
+
+def test_the_tree_is_drawn_as_it_is() -> None:
+    assert [kind.__name__ for kind in KINDS if kind.__name__ not in (errors.__doc__ or "")] == []

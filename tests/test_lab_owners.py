@@ -1,0 +1,66 @@
+"""Each kind of owner trades as its kind does."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from drainwatch.lab.owners import KINDS
+from drainwatch.lab.scenario import Scenario, make
+
+
+@cache
+def month(owner: str) -> Scenario:
+    return make(77, days=12.0, owner=owner)
+
+
+@pytest.mark.parametrize("owner", list(KINDS))
+def test_every_owner_trades_and_keeps_most_of_his_money(owner: str) -> None:
+    honest = month(owner)
+    fills = honest.fills
+    assert len(fills) >= 3
+    assert not honest.labels["is_drain"].any()
+    assert honest.family is None
+    assert honest.started_ms is None
+    lost = honest.labels["loss"][~honest.labels["own_bad"]].sum()
+    assert lost < 0.2 * honest.equity0
+
+
+def test_grids_rest_on_both_sides() -> None:
+    fills = month("grid").fills
+    own = fills[fills["client_order_id"].notna() | fills["order"].isin(month("grid").orders["order"])]
+    assert (own["taker_or_maker"] == "maker").mean() > 0.9
+    assert 0.3 < (own["side"] == "buy").mean() < 0.7
+
+
+def test_market_makers_earn_the_spread() -> None:
+    honest = month("market_maker")
+    makes = (honest.fills["taker_or_maker"] == "maker").to_numpy()
+    assert makes.mean() > 0.8
+    assert honest.labels["loss"].to_numpy()[makes].sum() < 0.0
+
+
+def test_dca_only_buys_at_its_hours() -> None:
+    honest = month("dca")
+    own = honest.fills[honest.fills["order"].isin(honest.orders["order"])]
+    assert set(own["side"]) == {"buy"}
+
+
+def test_people_have_no_log_of_a_program_and_sleep() -> None:
+    fills = make(3, days=30.0, owner="human").fills
+    hours = np.unique(fills["timestamp"].to_numpy() // 3_600_000 % 24)
+    assert len(hours) < 24
+
+
+def test_a_stop_is_sold_after_a_fall() -> None:
+    honest = month("stop_holder")
+    assert {"buy"} <= set(honest.fills["side"])
+    sales = honest.fills[honest.fills["side"] == "sell"]
+    assert (sales["taker_or_maker"] == "taker").mean() > 0.5 or sales.empty
+
+
+def test_dust_is_small() -> None:
+    honest = month("dust_converter")
+    assert (honest.fills.groupby("order")["cost"].sum() < 15.0).mean() > 0.3

@@ -1,0 +1,69 @@
+"""Worlds have what detectors have to cope with: twins, thin pairs, dead coins, tiny prices, perpetuals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from drainwatch.lab.universe import build, draw_spec
+
+
+@pytest.fixture(scope="module", params=range(4))
+def world(request: pytest.FixtureRequest) -> tuple[object, ...]:
+    return build(np.random.default_rng(request.param), 1.0)
+
+
+def test_every_world_has_its_usual_markets(world: tuple[object, ...]) -> None:
+    _, coins, markets = world
+    assert isinstance(markets, dict)
+    assert isinstance(coins, dict)
+    assert {"BTC/USDT", "ETH/USDT", "ETH/BTC", "USDC/USDT", f"{coins['D'].name}/USDT"} <= set(markets)
+    assert len(coins) == len({coin.name for coin in coins.values()})
+    thin = [m.spec for m in markets.values() if m.spec.kind == "thin" and m.spec.quote != "USDT"]
+    assert thin
+    assert all(f"{spec.base}/USDT" in markets for spec in thin)  # each has its twin
+    assert all(f"{spec.quote}/USDT" in markets for spec in thin)  # and its cross rate
+
+
+def test_twins_agree_through_the_cross_rate(world: tuple[object, ...]) -> None:
+    _, _, markets = world
+    assert isinstance(markets, dict)
+    cross = markets["ETH/USDT"].fair - markets["BTC/USDT"].fair
+    assert float(np.abs(markets["ETH/BTC"].fair - cross).max()) < 0.01
+
+
+def test_spreads_depths_and_ticks_fit_their_kind(world: tuple[object, ...]) -> None:
+    _, _, markets = world
+    assert isinstance(markets, dict)
+    halves: dict[str, list[float]] = {}
+    for market in markets.values():
+        halves.setdefault(market.spec.kind, []).append(float(np.median(market.half)))
+        assert 0.0 < market.spec.tick < 0.02 * market.fair_price(0.0)
+    assert max(halves["liquid"]) < 0.002
+    assert max(halves["liquid"]) < max(halves["dead"])
+
+
+def test_a_perpetual_comes_when_asked_for() -> None:
+    for kind in ("liquid", "thin"):
+        _, _, markets = build(np.random.default_rng(7), 0.5, perp=kind)
+        (spec,) = (market.spec for market in markets.values() if market.spec.settle)
+        assert spec.symbol.endswith("/USDT:USDT")
+        assert spec.contract_size in {0.01, 0.1, 1.0, 10.0, 100.0}
+        assert spec.lot == 1.0
+
+
+def test_prices_go_from_tiny_to_large() -> None:
+    prices = []
+    for seed in range(30):
+        _, coins, _ = build(np.random.default_rng(seed), 0.5)
+        prices += [coin.price for coin in coins.values()]
+    assert min(prices) < 1e-5
+    assert max(prices) > 5e4
+
+
+def test_a_tick_is_a_power_of_ten_below_the_price() -> None:
+    rng = np.random.default_rng(1)
+    for price in (1e-8, 0.37, 65_000.0):
+        spec = draw_spec(rng, "X", "USDT", "liquid", price, 1.0)
+        assert spec.tick < 2e-4 * price
+        assert np.log10(spec.tick) == pytest.approx(round(float(np.log10(spec.tick))))
