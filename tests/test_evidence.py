@@ -12,11 +12,13 @@ from streams import DAY_S, HOUR_S, NAN, Tape, begins_order, feed, halved, judge,
 
 from drainwatch.account import ACCOUNT, reset_account
 from drainwatch.evidence import (
+    BURST_NATS,
     DRIFT_ALLOWANCE,
     DRIFT_CAP,
     DRIFT_HALF_LIFE_NS,
     MONEY_HALF_LIFE_NS,
     bleed_sigmas,
+    burst_nats,
     evidence,
     take_excess,
 )
@@ -212,3 +214,42 @@ def test_a_forced_blind_fill_leaves_no_trace(side: int) -> None:
         assert np.isfinite(account[name]), name
     assert np.isfinite(outcome.judged["score"]).all()
     assert outcome.judged["flagged"][-1]
+
+
+# --- orders that the log lacks, close together ---------------------------------------------------------
+
+
+def test_orders_in_a_burst_are_a_thiefs_sooner_than_a_hands() -> None:
+    day = 86_400.0
+    gaps = [1.0, 5.0, 60.0, 600.0, day]
+    nats = [burst_nats(gap, 4.0 * day) for gap in gaps]
+    assert nats == sorted(nats, reverse=True) or nats[2] < nats[3]  # a sitting explains a minute best
+    assert nats[0] > 2.0
+    assert nats[-1] < 0.0
+
+
+@given(st.floats(0.0, 1e9), st.floats(1.0, 1e8))
+def test_what_a_gap_says_is_bounded(gap: float, usual: float) -> None:
+    assert -2.0 <= burst_nats(gap, usual) <= BURST_NATS
+
+
+@pytest.mark.parametrize(("gap_s", "more"), [(2.0, True), (6 * HOUR_S, False)])
+def test_three_unlogged_orders_at_once_say_more_than_over_a_day(gap_s: float, more: bool) -> None:  # noqa: FBT001
+    tape = Tape()
+    for i in range(60):
+        tape.logged(HOUR_S * i, order=1000 + i)
+        tape.fill(HOUR_S * i + 1, "ETH/USDT", 1 if i % 2 else -1, 3000.0, order=1000 + i)
+    for i in range(3):
+        tape.fill(HOUR_S * 60 + gap_s * i, "ETH/USDT", 1, 3000.0, order=9000 + i)
+    drift = judge(tape).feature("unlogged_drift")[-1]
+    assert bool(drift >= 14.0) is more
+
+
+def test_who_trades_by_hand_each_day_is_not_suspected_for_it() -> None:
+    tape = Tape()
+    for i in range(24 * 20):
+        if i % 24:
+            tape.logged(HOUR_S * i, order=1000 + i)
+        tape.fill(HOUR_S * i + 1, "ETH/USDT", 1 if i % 2 else -1, 3000.0, order=1000 + i)
+    drift = judge(tape).feature("unlogged_drift")[24 * 5 :]
+    assert drift.max() < 6.0

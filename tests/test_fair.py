@@ -420,3 +420,41 @@ def test_a_price_known_only_from_its_route_moves_as_prices_do() -> None:
     outcome = judge(tape, usual_names())
     assert source_of(outcome) == "cross"
     assert outcome.feature("trip_drift").max() < 3.0
+
+
+# --- a book made for one fill -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("ago", [0.01, 0.5, 2.0])
+def test_a_book_that_jumped_just_before_the_fill_is_no_evidence(side: int, ago: float) -> None:
+    """The thief empties the book and rests the victim's order far off: for a moment that is the best quote."""
+    tape = Tape()
+    for minute in range(200):
+        tape.mid(MINUTE * minute, "FOO/USDT", 2.0 * (1.0 + 1e-4 * (minute % 3)), 20.0)
+    at = 200 * MINUTE + 7
+    tape.mid(at - ago, "FOO/USDT", 2.0 * 1.3**side, 2.0)
+    tape.fill(at, "FOO/USDT", side, 2.0 * 1.3**side)
+    outcome = judge(tape)
+    assert off_bps(outcome, 2.0) < 30.0
+    assert outcome.judged["deviation_bps"][0] > 2000.0
+
+
+def test_a_book_that_moved_minutes_ago_is_believed() -> None:
+    tape = Tape()
+    tape.fill(0.0, "FOO/USDT", 1, 2.0)  # a coin that the account knows
+    day = 25 * HOUR_S
+    for minute in range(200):
+        tape.mid(day + MINUTE * minute, "FOO/USDT", 2.0 if minute < 195 else 1.8, 20.0)
+    tape.fill(day + 200 * MINUTE + 7, "FOO/USDT", -1, 1.8)
+    assert judge(tape).judged["fair"][1] == pytest.approx(1.8, rel=3e-3)
+
+
+def test_a_book_that_jumped_in_the_accounts_favour_makes_nobody_suspect() -> None:
+    tape = Tape()
+    for minute in range(200):
+        tape.mid(MINUTE * minute, "FOO/USDT", 2.0, 20.0)
+    at = 200 * MINUTE + 7
+    tape.mid(at - 0.5, "FOO/USDT", 2.6, 20.0)
+    tape.fill(at, "FOO/USDT", -1, 2.6)
+    assert judge(tape).judged["deviation_bps"][0] < 50.0

@@ -210,3 +210,34 @@ def test_an_order_beside_the_markets_day() -> None:
         tape.fill(24 * HOUR_S + part, "ETH/USDT", 1, 3000.0, 144.0, order=9)
     shares = judge(tape).feature("day_volume_share")
     np.testing.assert_allclose(shares, np.arange(1, 6) / 10.0, rtol=0.03)
+
+
+# --- there and back over different markets ------------------------------------------------------------
+
+
+def there_and_back(loss: float, rounds: int = 3, gap_s: float = 5.0) -> float:
+    """Buy over the thin pair `loss` above what the liquid one pays a moment later; return `trip_drift`."""
+    tape = Tape()
+    at = 0.0
+    for i in range(20):  # the owner's own prices tell what a BTC is worth
+        tape.fill(60.0 * i, "BTC/USDT", 1 if i % 2 else -1, 60_000.0, 0.01)
+    at = 1200.0
+    for _ in range(rounds):
+        tape.fill(at, "FOO/BTC", 1, 1e-4 * (1.0 + loss), 1000.0)
+        tape.fill(at + gap_s, "FOO/USDT", -1, 6.0, 1000.0)
+        at += 60.0
+    return float(judge(tape).feature("trip_drift")[-1])
+
+
+def test_a_coin_bought_dear_on_one_market_and_sold_on_another_shows() -> None:
+    """No fair price is known for either: fills alone, twin skims and triangles."""
+    assert there_and_back(0.03) > 8.0
+
+
+def test_a_coin_bought_cheap_there_does_not() -> None:
+    assert there_and_back(-0.03) == 0.0
+    assert there_and_back(0.0005) < 1.0
+
+
+def test_a_position_of_hours_ago_is_closed_by_chance() -> None:
+    assert there_and_back(0.03, gap_s=3.0 * HOUR_S) == 0.0

@@ -19,6 +19,7 @@ from drainwatch.market import (
     PRIOR_HALF_SPREAD,
     PRIOR_SIGMA,
     level_at,
+    settled_at,
     usual_half_spread,
 )
 
@@ -344,3 +345,30 @@ def test_what_is_over_a_day_old_is_forgotten() -> None:
     market = market_after(tape)
     assert np.exp(market["day_median"]) == pytest.approx(200.0)
     assert market["day_amount"] <= 50.0
+
+
+@given(seed=SEEDS, age_s=st.sampled_from((0.5, 3.0, 20.0)))
+@settings(max_examples=50)
+def test_what_had_settled_stood_so_long_ago_already(seed: int, age_s: float) -> None:
+    """Whatever is quoted later than that changes nothing but the variance."""
+    rng = np.random.default_rng(seed)
+    times = np.cumsum(rng.choice((0.05, 0.4, 1.5, 30.0), 40))
+    prices = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 1e-3, 40)))
+    now = float(times[-1]) + float(rng.uniform(0.0, 5.0))
+
+    def settled(until: float) -> tuple[float, float]:
+        tape = Tape()
+        for at, price in zip(times.tolist(), prices.tolist(), strict=True):
+            if at <= until:
+                tape.mid(at, "A/USDT", price, 5.0)
+        level, var = settled_at(market_after(tape), ns(now), int(age_s * 1e9))
+        return float(level), float(var)
+
+    level, var = settled(now)
+    if np.isnan(level):  # nothing stood so long ago, or it is beyond the few seconds that are kept
+        assert times[0] > now - age_s or age_s > 3.0
+        return
+    assert var > 0.0
+    quoted = np.log(prices[times <= now - age_s])
+    assert len(quoted) > 0
+    assert quoted.min() - 1e-9 <= level <= quoted.max() + 1e-9

@@ -108,6 +108,11 @@ HOLDING = np.dtype(
         ("told", "i1"),  # a balance row named it
         ("total", "f8"),
         ("value", "f8"),  # worth of one unit as own fills tell it, where no market does; 0: unknown
+        # what was bought of it in the last two hours and not sold yet: units, their average price in value
+        ("open_amount", "f8"),
+        ("open_value", "f8"),
+        ("open_ns", "i8"),
+        ("open_market", "i4"),
     ],
     align=True,
 )
@@ -169,6 +174,9 @@ ACCOUNT = np.dtype(
         ("log_ns", "i8"),
         ("unlogged", "f8"),  # usual share of orders that aren't in the log
         ("unlogged_drift", "f8"),  # CUSUM of the log likelihood ratio
+        ("unlogged_ns", "i8"),  # of the last order that the log lacks
+        ("unlogged_gap_s", "f8"),  # usual time between sittings of orders by hand
+        ("unlogged_gaps", "i8"),  # how often it was learned
         ("trip_drift", "f8"),  # CUSUM of round trips' losses, sigmas
         ("trip_base", "f8"),
         ("trip_worst", "f8"),
@@ -193,6 +201,7 @@ def reset_account(account: Any) -> None:
     """Make a zeroed record one of an account of which nothing is known yet."""
     account.first_hold = -1
     account.equity = np.nan
+    account.unlogged_gap_s = 4.0 * 86_400.0
     for i in range(CLASSES):
         account.cost[i] = PRIOR_COST_BPS if i != Liquidity.MAKER.value else 0.0
         account.cost_var[i] = PRIOR_COST_NOISE_BPS**2

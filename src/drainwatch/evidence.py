@@ -26,6 +26,15 @@ MONEY_HALF_LIFE_NS = 2 * DAY_NS
 LOGGED_SHARE = 0.15
 """How much of an excess loss counts where the owner's own log has the order."""
 THIEF_UNLOGGED = 0.7
+SESSION_SHARE = 0.35
+"""Share of orders by hand that follow another within one sitting, and the mean gap there:"""
+SESSION_S = 120.0
+THIEF_GAP_LOG = 11.4
+"""A thief's gaps between orders: anything from a second to a day, even in their logarithm (ln 86 400)."""
+CALM_NATS = 4.5
+"""While more unlogged orders than this have come in a row, nothing of them is learned."""
+BURST_NATS = 4.0
+"""What one gap may say at most."""
 MIN_UNLOGGED = 0.005
 
 
@@ -80,7 +89,7 @@ def take_trip_sigmas(account: Any, new_order: bool, sigmas: float) -> None:
 
 
 @jit
-def take_logged(account: Any, new_order: bool, logged: float) -> None:
+def take_logged(account: Any, ts_ns: int, new_order: bool, logged: float) -> None:
     """Add whether an order is in the owner's log: likelihood of a thief's orders beside his own (Wald).
 
     NaN (no log that speaks) adds nothing. The usual share is learned in calm only: a thief's
@@ -92,7 +101,30 @@ def take_logged(account: Any, new_order: bool, logged: float) -> None:
     least = max(MIN_UNLOGGED, 0.5 / (account.habit_count + 2.0))
     usual = min(max(account.unlogged, least), 0.6)
     likelier = (1.0 - THIEF_UNLOGGED) / (1.0 - usual) if logged > 0.0 else THIEF_UNLOGGED / usual
-    account.unlogged_drift = max(0.0, account.unlogged_drift + np.log(likelier))
+    nats = np.log(likelier)
+    if logged == 0.0:
+        if account.unlogged_ns > 0:
+            gap_s = 1e-9 * (ts_ns - account.unlogged_ns)
+            nats += burst_nats(gap_s, account.unlogged_gap_s)
+            if gap_s > 10.0 * SESSION_S and account.unlogged_drift < CALM_NATS:
+                account.unlogged_gaps += 1
+                weight = max(0.2, 1.0 / (account.unlogged_gaps + 1.0))
+                account.unlogged_gap_s *= (gap_s / account.unlogged_gap_s) ** weight
+        account.unlogged_ns = ts_ns
+    account.unlogged_drift = max(0.0, account.unlogged_drift + nats)
+
+
+@jit
+def burst_nats(gap_s: float, usual_gap_s: float) -> float:
+    """How much likelier a gap between two orders without a log is a thief's than a hand's (Wald), in nats.
+
+    By hand: sittings of a few orders some minutes apart, `usual_gap_s` between sittings.
+    """
+    gap_s = max(gap_s, 1.0)
+    thief = 1.0 / (gap_s * THIEF_GAP_LOG)
+    sitting = SESSION_SHARE / SESSION_S * np.exp(-gap_s / SESSION_S)
+    later = (1.0 - SESSION_SHARE) / usual_gap_s * np.exp(-gap_s / usual_gap_s)
+    return float(min(max(np.log(thief / (sitting + later + 1e-12)), -2.0), BURST_NATS))
 
 
 @jit

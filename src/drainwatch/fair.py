@@ -36,6 +36,7 @@ from drainwatch.market import (
     history,
     hour_ago,
     level_at,
+    settled_at,
     usual_half_spread,
 )
 from drainwatch.windows import weighted_median
@@ -62,6 +63,10 @@ RATE_NOISE = 5e-4
 """What a route is never surer than: venues differ, legs aren't simultaneous."""
 PRINTS_USED = 9
 PRINT_WEIGHT_NS = 120_000_000_000
+SETTLED_NS = 3_000_000_000
+JUMP_MIN = 60e-4
+JUMP_HALF_SPREADS = 3.0
+"""A book that moves further than both within `SETTLED_NS` isn't believed yet."""
 DISAGREE_SDS = 3.5
 DOUBT_SIGMAS = 1.5
 DISAGREE_MIN = 25e-4
@@ -255,11 +260,20 @@ def _prints_level(market: Any, pair: Any, ts_ns: int, sigma: float) -> tuple[flo
 
 
 @jit
-def _own_word(market: Any, pair: Any, ts_ns: int) -> tuple[float, float, int]:
-    """What the market itself says of its price just before `ts_ns`."""
+def _own_word(market: Any, pair: Any, ts_ns: int, side: int) -> tuple[float, float, int]:
+    """What the market itself says of its price just before `ts_ns`, to one who trades on `side`.
+
+    A book that jumped against the account within the last seconds, by far more than it is wide, was
+    as likely as not emptied or quoted for this very fill: then what stood before is believed. No crash
+    falls so far in so short a time without a print.
+    """
     if not np.isnan(market.bid):
         level, var = level_at(market, ts_ns)
         if not np.isnan(level):
+            settled, settled_var = settled_at(market, ts_ns, SETTLED_NS)
+            jump = max(JUMP_MIN, JUMP_HALF_SPREADS * pair.view_half_spread)
+            if side * (level - settled) > jump:
+                return settled, np.sqrt(settled_var), Source.MID.value
             return level, np.sqrt(var), Source.MID.value
     if market.prints > 0:
         level, sd = _prints_level(market, pair, ts_ns, pair.view_sigma)
@@ -385,7 +399,7 @@ def fair_value(markets: Any, number: int, pair: Any, fill: Any) -> Fair:
     market = markets[number]
     refresh_view(market, pair)
     ts_ns = fill.ts_ns
-    own, own_sd, own_source = _own_word(market, pair, ts_ns)
+    own, own_sd, own_source = _own_word(market, pair, ts_ns, fill.side)
     sigma = pair.view_sigma
     half_spread = pair.view_half_spread
     route, route_sd, route_at, second, second_sd = _best_routes(markets, market, ts_ns)
@@ -450,6 +464,8 @@ def fair_value(markets: Any, number: int, pair: Any, fill: Any) -> Fair:
     elif not np.isnan(pair.trusted_price):
         age = (ts_ns - pair.trusted_ns) / BUCKET_NS
         own_sigma = pair.trusted_sigma
+        # prices of thin coins jump: the longer ago, the less a Gaussian's deviation says
+        own_sigma *= 1.0 + 0.6 * min(max(age, 0.0) / (2.0 * HOUR_BUCKETS), 1.0)
         deviation = np.sqrt(1e-6 + own_sigma * own_sigma * max(age, 0.0))
         if deviation < USELESS:
             level, sd, source = pair.trusted_price, deviation, Source.OWN_FILLS.value

@@ -33,7 +33,14 @@ from drainwatch.features.counterparty import (
     take_party,
     take_repeats,
 )
-from drainwatch.features.flow import flow_features, take_flow, take_trip, trip_sigmas
+from drainwatch.features.flow import (
+    cross_trip_sigmas,
+    flow_features,
+    take_flow,
+    take_position,
+    take_trip,
+    trip_sigmas,
+)
 from drainwatch.features.habit import habit_features, in_log, learn_habits
 from drainwatch.features.price import (
     SIGMAS_LEARNED,
@@ -379,8 +386,12 @@ def _judge_fill(
     fade_flows(account, ts_ns)
     take_excess(account, ts_ns, new_order, sigmas, excess_value, 1e-4 * noise * counted)
     trip = trip_sigmas(pair, fill, fair.sigma, allowance)
+    base = state.holdings[pair.hold_base]
+    unit_price = value / fill.amount  # of one unit of the base, in value
+    if np.isnan(trip) and not market.derivative:
+        trip = cross_trip_sigmas(base, fill, unit_price, fair.sigma, allowance)
     take_trip_sigmas(account, new_order, trip)
-    take_logged(account, new_order, logged)
+    take_logged(account, ts_ns, new_order, logged)
     if forced:
         account.order_value = 0.0
 
@@ -438,8 +449,11 @@ def _judge_fill(
 
     # from here on it is the past
     if not flagged:
+        base.value = unit_price
         _learn(account, pair, fill, sigmas, deviation, logged, new_order, order_value, noise_value)
     take_trip(pair, fill)
+    if not market.derivative:
+        take_position(base, fill, fill.amount, unit_price)
     at = pair.ring % FILLS_KEPT
     pair.ring_ns[at] = ts_ns
     pair.ring_price[at] = fill.price

@@ -24,6 +24,9 @@ DAY_EVERY = 6
 """The day's median and volatility are made anew every so many buckets."""
 PRINTS = 64
 """Public prints kept one by one, a power of two: enough to look past a burst of the account's own."""
+STOOD = 4
+"""Levels of late that are kept, a power of two."""
+STOOD_APART_NS = 1_000_000_000
 ROUTES = 16
 """Ways of pricing a market through others that are kept."""
 
@@ -73,6 +76,11 @@ MARKET = np.dtype(
         ("earlier_level", "f8"),
         ("earlier_var", "f8"),
         ("earlier_ns", "i8"),
+        # what the level was of late, a ring, a second apart at least: since when it stood, and its variance
+        ("stood", "i8"),
+        ("stood_level", "f8", (STOOD,)),
+        ("stood_var", "f8", (STOOD,)),
+        ("stood_ns", "i8", (STOOD,)),
         # prints one by one, a ring by sequence number
         ("prints", "i8"),
         ("print_ns", "i8", (PRINTS,)),
@@ -150,6 +158,15 @@ def _learn_level(market: Any, ts_ns: int, price: float, noise_var: float) -> Non
         market.level_ns = ts_ns
         return
     if ts_ns > market.level_ns:
+        if (
+            market.stood == 0
+            or market.level_ns - market.stood_ns[(market.stood - 1) & (STOOD - 1)] >= STOOD_APART_NS
+        ):
+            at = market.stood & (STOOD - 1)
+            market.stood_level[at] = market.level
+            market.stood_var[at] = market.level_var
+            market.stood_ns[at] = market.level_ns
+            market.stood += 1
         market.earlier_level = market.level
         market.earlier_var = market.level_var
         market.earlier_ns = market.level_ns
@@ -283,6 +300,25 @@ def level_at(market: Any, ts_ns: int) -> tuple[float, float]:
         level = min(max(level, bid), ask)
     var += market.sigma**2 * (ts_ns - since_ns) / BUCKET_NS
     return level, var
+
+
+@jit
+def settled_at(market: Any, ts_ns: int, age_ns: int) -> tuple[float, float]:
+    """Log price that stood `age_ns` before `ts_ns` already, and its variance by then; NaN where unknown.
+
+    What a book shows for a moment only, emptied or quoted anew just before a fill, isn't in it.
+    """
+    by_ns = ts_ns - age_ns
+    if market.level_ns == 0:
+        return np.nan, np.nan
+    if market.level_ns <= by_ns:
+        return market.level, market.level_var + market.sigma**2 * (ts_ns - market.level_ns) / BUCKET_NS
+    for back in range(min(market.stood, STOOD)):
+        at = (market.stood - 1 - back) & (STOOD - 1)
+        if market.stood_ns[at] <= by_ns:
+            age = (ts_ns - market.stood_ns[at]) / BUCKET_NS
+            return market.stood_level[at], market.stood_var[at] + market.sigma**2 * age
+    return np.nan, np.nan
 
 
 @jit

@@ -149,7 +149,7 @@ def tripped(x: Any) -> int:
         bits |= 64
     if x[FEES] >= 100.0 and x[TURNOVER] >= 10.0:
         bits |= 128
-    if x[UNLOGGED_DRIFT] >= 7.0:
+    if x[UNLOGGED_DRIFT] >= 11.0:
         bits |= 512
     if np.isnan(deviation) and x[INTO_BASE] >= 0.5 and x[NOVELTY] >= 0.7:
         bits |= 256

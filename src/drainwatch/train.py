@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ from drainwatch.lab import scenario
 from drainwatch.model import Model, save_model
 from drainwatch.rules import RULES
 from drainwatch.tables import TablePaths, Tables, tables_from_frames
-from drainwatch.trial import TABLES, given_tables, try_out
+from drainwatch.trial import TABLES, given_tables, in_order, try_out
 
 TRAINING_SEEDS: Final = 0
 """Seeds from here on are for training and calibration;"""
@@ -88,6 +89,7 @@ def train(
     tables: Sequence[TablePaths] = (),
     name: str | None = None,
     command: str = "",
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Model:
     """Train a model and write it to the folder `out`.
@@ -106,6 +108,8 @@ def train(
         Of the model; the folder's name where absent.
     command
         How the model is made again, for the card.
+    workers
+        Processes that simulate and replay; the outcome doesn't depend on it.
     progress
         Called with what is being done, how much of it, and of how much.
 
@@ -118,9 +122,10 @@ def train(
     say = progress or (lambda _doing, _done, _of: None)
     blank = blank_model()
     samples: list[Months] = []
-    for done in range(months):
+    seeds = range(TRAINING_SEEDS + seed, TRAINING_SEEDS + seed + months)
+    for done, of_seed in enumerate(in_order(partial(_months_of, blank=blank), seeds, workers)):
         say("simulating benign months", done, months)
-        samples += simulated_months(TRAINING_SEEDS + seed + done, blank)
+        samples += of_seed
     for paths in tables:
         samples.append(_own_months(paths, blank))
     say("simulating benign months", months, months)
@@ -141,9 +146,11 @@ def train(
         "command": command,
         "versions": {"drainwatch": __version__, "numpy": np.__version__, "python": platform.python_version()},
     }
-    benign, drains = months // 5, months // 50
+    benign, drains = months // 5, months // 25
     if drains:
-        card["metrics"] = try_out(Model(arrays, card), benign=benign, drains=drains, say=say)
+        card["metrics"] = try_out(
+            Model(arrays, card), benign=benign, drains=drains, workers=workers, say=say
+        )
     model = Model(arrays, card)
     save_model(model, out)
     return model
@@ -174,6 +181,10 @@ def blank_model() -> dict[str, NDArray[Any]]:
 
 def _arrays(forests: PackedForests, **others: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {f"forest_{field}": getattr(forests, field) for field in forests._fields} | others
+
+
+def _months_of(seed: int, blank: dict[str, NDArray[Any]]) -> list[Months]:
+    return list(simulated_months(seed, blank))
 
 
 def simulated_months(seed: int, blank: dict[str, NDArray[Any]]) -> Iterator[Months]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,6 +31,8 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
 LEVELS: Final = ("fills", "trades", "orders")
 
 Progress = Callable[[str, int, int | None], None]
+Job = TypeVar("Job")
+Outcome = TypeVar("Outcome")
 Key = tuple[str, str, str]
 
 
@@ -47,7 +53,25 @@ def incidents_in(made: scenario.Scenario, level: str, model: Model) -> list[Inci
     return engine.incidents
 
 
-def try_out(model: Model, *, benign: int, drains: int, say: Progress) -> dict[str, Any]:
+def in_order(work: Callable[[Job], Outcome], jobs: Iterable[Job], workers: int) -> Iterator[Outcome]:
+    """Do every job, in `workers` processes where there are several; outcomes come in the jobs' order."""
+    if workers == 1:
+        yield from map(work, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, jobs)
+
+
+class Trial(NamedTuple):
+    """What came out of one scenario at one level of information."""
+
+    false: int
+    own: int
+    gone: float | None
+    """Share of the theft gone at the alert; None for a theft that was missed, and without one."""
+
+
+def try_out(model: Model, *, benign: int, drains: int, workers: int = 1, say: Progress) -> dict[str, Any]:
     """Count false incidents and found drains at the default budget.
 
     Parameters
@@ -58,6 +82,8 @@ def try_out(model: Model, *, benign: int, drains: int, say: Progress) -> dict[st
         Account-months without a thief, for each level of information.
     drains
         Account-months with each of the thieves (`scenario.THIEVES`), for each level.
+    workers
+        Processes that replay; the outcome doesn't depend on it.
     say
         Progress.
 
@@ -69,41 +95,48 @@ def try_out(model: Model, *, benign: int, drains: int, say: Progress) -> dict[st
         alert (1 for a drain that was missed).
 
     """
-    total = len(LEVELS) * (benign + drains * len(scenario.THIEVES))
-    done = 0
+    jobs: list[tuple[int, str | None]] = [(REPORTING_SEEDS + i, None) for i in range(benign)]
+    jobs += [(REPORTING_SEEDS + 500_000 + i, thief) for thief in scenario.THIEVES for i in range(drains)]
+    tried: dict[str | None, list[dict[str, Trial]]] = defaultdict(list)
+    for done, outcome in enumerate(in_order(partial(_try, model=model), jobs, workers)):
+        say("trying the model out", done, len(jobs))
+        tried[jobs[done][1]].append(outcome)
     results: dict[str, Any] = {
         "first_seed": REPORTING_SEEDS,
         "benign_months": benign,
         "drains_of_each_kind": drains,
     }
     for level in LEVELS:
-        false = own = 0
-        for i in range(benign):
-            say("trying the model out", done, total)
-            done += 1
-            for incident in incidents_in(scenario.make(REPORTING_SEEDS + i), level, model):
-                own += incident.kind == "own_bad_fill"
-                false += incident.kind != "own_bad_fill"
-        thieves = {}
-        for thief in scenario.THIEVES:
-            gone = []
-            for i in range(drains):
-                say("trying the model out", done, total)
-                done += 1
-                made = scenario.make(REPORTING_SEEDS + 500_000 + i, thief=thief)
-                gone.append(gone_at_alert(made, incidents_in(made, level, model)))
-            thieves[thief] = {
-                "found": round(float(np.mean([share is not None for share in gone])), 3),
-                "gone_at_alert": round(
-                    float(np.mean([1.0 if share is None else share for share in gone])), 3
-                ),
-            }
+        honest = [outcome[level] for outcome in tried[None]]
         results[level] = {
-            "false_incidents_a_month": round(false / benign, 3),
-            "own_bad_fills_a_month": round(own / benign, 3),
-            "thieves": thieves,
+            "false_incidents_a_month": round(sum(trial.false for trial in honest) / benign, 3),
+            "own_bad_fills_a_month": round(sum(trial.own for trial in honest) / benign, 3),
+            "thieves": {
+                thief: _of_thief([outcome[level].gone for outcome in tried[thief]])
+                for thief in scenario.THIEVES
+            },
         }
     return results
+
+
+def _of_thief(gone: list[float | None]) -> dict[str, float]:
+    return {
+        "found": round(float(np.mean([share is not None for share in gone])), 3),
+        "gone_at_alert": round(float(np.mean([1.0 if share is None else share for share in gone])), 3),
+    }
+
+
+def _try(job: tuple[int, str | None], model: Model) -> dict[str, Trial]:
+    """Replay one scenario at each level of information."""
+    seed, thief = job
+    made = scenario.make(seed, thief=thief)
+    tried = {}
+    for level in LEVELS:
+        incidents = incidents_in(made, level, model)
+        own = sum(incident.kind == "own_bad_fill" for incident in incidents)
+        gone = None if thief is None else gone_at_alert(made, incidents)
+        tried[level] = Trial(len(incidents) - own, own, gone)
+    return tried
 
 
 def gone_at_alert(made: scenario.Scenario, incidents: list[Incident]) -> float | None:

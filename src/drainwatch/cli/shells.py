@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,15 @@ def train(
     command = f"drainwatch train --out models/{out.name} --from-lab {months} --seed {seed}"
     if own:
         command += "".join(f" --{name} ..." for name, path in tables.items() if path)
-    made = train_model(out, months=months, seed=seed, tables=own, command=command, progress=progress)
+    made = train_model(
+        out,
+        months=months,
+        seed=seed,
+        tables=own,
+        command=command,
+        workers=os.cpu_count() or 1,
+        progress=progress,
+    )
     return made.card
 
 

@@ -133,6 +133,43 @@ def trip_sigmas(pair: Any, fill: Any, sigma: float, usual_bps: float) -> float:
 
 
 @jit
+def cross_trip_sigmas(holding: Any, fill: Any, value: float, sigma: float, usual_bps: float) -> float:
+    """Measure the same for a currency sold over another market than it was bought over, in units of value.
+
+    NaN: not so. `value` is the price of one unit. What was bought dear on one market and sold at fair
+    on another shows here only.
+    """
+    age_ns = fill.ts_ns - holding.open_ns
+    if holding.open_market == fill.market or holding.open_amount * fill.side >= 0.0 or age_ns > TRIP_NS:
+        return np.nan
+    loss_bps = 1e4 * fill.side * np.log(value / holding.open_value)
+    moved_bps = 2.0 * 1e4 * sigma * np.sqrt(max(age_ns / BUCKET_NS, 0.1))
+    return float((loss_bps - 2.0 * usual_bps) / np.sqrt(moved_bps * moved_bps + usual_bps * usual_bps + 25.0))
+
+
+@jit
+def take_position(holding: Any, fill: Any, amount: float, value: float) -> None:
+    """Add a fill to the position of the last two hours in its base currency, whatever the market."""
+    signed = fill.side * amount
+    if fill.ts_ns - holding.open_ns > TRIP_NS:
+        holding.open_amount = 0.0
+    if holding.open_amount * signed >= 0.0:
+        total = abs(holding.open_amount) + amount
+        holding.open_value = (abs(holding.open_amount) * holding.open_value + amount * value) / total
+        holding.open_amount += signed
+        holding.open_market = fill.market
+    else:
+        before = holding.open_amount
+        holding.open_amount += signed
+        if abs(holding.open_amount) <= 1e-9 * amount:
+            holding.open_amount = 0.0
+        elif before * holding.open_amount < 0.0:
+            holding.open_value = value
+            holding.open_market = fill.market
+    holding.open_ns = fill.ts_ns
+
+
+@jit
 def take_trip(pair: Any, fill: Any) -> None:
     """Add a fill to the market's open position of the last two hours, or match it with that."""
     ts_ns = fill.ts_ns

@@ -8,6 +8,7 @@ import numpy as np
 
 from drainwatch.account import DAY_NS, HOURS, PREFIXES, hour_of
 from drainwatch.events import FORCED, Liquidity
+from drainwatch.evidence import CALM_NATS
 from drainwatch.features.registry import index
 from drainwatch.kernel_cache import jit
 from drainwatch.windows import find, mix
@@ -24,8 +25,6 @@ MEMORY = 400.0
 """Orders that a habit weighs, or so."""
 SILENT_NS = 3 * DAY_NS
 """A log that has been silent for so long says nothing."""
-CALM_NATS = 4.5
-"""While more unlogged orders than this have come in a row, their share isn't learned."""
 
 
 @jit
