@@ -107,9 +107,11 @@ def show(value: float, unit: str) -> str:
     """A number as people read it: shares in per cent, the rest with three digits."""
     if not math.isfinite(value):
         return "unknown"
-    if unit == "share":
-        return f"{100.0 * value:.3g} %"
-    if abs(value) >= 1000.0:
+    return f"{_digits(100.0 * value)} %" if unit == "share" else _digits(value)
+
+
+def _digits(value: float) -> str:
+    if abs(value) >= 999.5:  # three digits would round it up to 1e+03
         return f"{value:,.0f}"
     return "0" if abs(value) < 5e-4 else f"{value:.3g}"
 

@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections import deque
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
@@ -37,6 +38,9 @@ class Loss:
 
     currency: str
     quote: float
+    """Deviation from fair value, positive is a loss."""
+    fee: float
+    """0 where unknown."""
     unit: float
 
 
@@ -61,7 +65,9 @@ class Incident:
     closed_ns: int | None = None
     fills: list[FillKey] = field(default_factory=list)
     lost: dict[str, float] = field(default_factory=dict)
-    """Adverse deviation (with fees for fee churn) by quote currency."""
+    """Adverse deviation by quote currency."""
+    fees: dict[str, float] = field(default_factory=dict)
+    """Fees by quote currency: a loss of fee churn alone."""
     units: dict[str, float] = field(default_factory=dict)
     """Worth of one unit of each of them, at the time of its last loss."""
     known: bool = False
@@ -80,7 +86,8 @@ class Incident:
         """Currency of the largest part of the loss; None where nothing could be priced."""
         if not self.known:
             return None
-        return max(sorted(self.lost), key=lambda c: self.lost[c] * self.units[c])
+        parts = self._parts()
+        return max(sorted(parts), key=lambda c: parts[c] * self.units[c])
 
     @property
     def loss(self) -> float | None:
@@ -89,7 +96,13 @@ class Incident:
         if currency is None:
             return None
         unit = self.units[currency]
-        return sum(lost * self.units[c] / unit for c, lost in self.lost.items())
+        return sum(lost * self.units[c] / unit for c, lost in self._parts().items())
+
+    def _parts(self) -> dict[str, float]:
+        """Loss by quote currency: without fees, which trading costs anyway, unless they are the drain."""
+        if self.kind_now != "fee_churn":
+            return self.lost
+        return {c: lost + self.fees[c] for c, lost in self.lost.items()}
 
     @property
     def equity_share(self) -> float | None:
@@ -145,6 +158,8 @@ class _Candidate:
     key: FillKey
     loss: Loss | None
     equity_value: float
+    owned: bool
+    """In the owner's log and not odd."""
 
 
 @dataclass(slots=True)
@@ -184,7 +199,12 @@ class IncidentBook:
         side = "buy" if fill["side"] > 0 else "sell"
         key = FillKey(spec.symbol, str(batch.ids[i]), batch.orders[i], side)
         candidate = _Candidate(
-            ts_ns, int(verdict["run"]), key, _loss_of(spec.quote, verdict), _equity(verdict)
+            ts_ns,
+            int(verdict["run"]),
+            key,
+            _loss_of(spec.quote, verdict),
+            float(verdict["equity"]),
+            _owned(verdict),
         )
         flagged = bool(verdict["flagged"])
         if desk.open is None:
@@ -192,7 +212,7 @@ class IncidentBook:
                 desk.pending.append(candidate)
                 return None
             self._open(desk, batch, i, verdict, row, candidate)
-        elif verdict["logged"] != 1 or (flagged and float(verdict["sigmas"]) >= 1.0):
+        elif not candidate.owned:
             self._grow(desk.open, candidate, flagged=flagged)
             if flagged:
                 self._develop(desk.open, fill, spec, verdict, row)
@@ -214,8 +234,11 @@ class IncidentBook:
         fill = batch.fills[i]
         spec = self._names.markets[int(fill["market"])]
         account = self._names.accounts[int(fill["account"])]
+        oldest_ns = last.ts_ns - self._quiet_ns * 8
+        # what the owner's log has is no part of a drain that it doesn't have
+        logged = int(verdict["logged"]) == 1
         members = [
-            c for c in desk.pending if c.run == last.run and last.ts_ns - c.ts_ns <= self._quiet_ns * 8
+            c for c in desk.pending if c.run == last.run and c.ts_ns >= oldest_ns and (logged or not c.owned)
         ]
         members.append(last)
         desk.pending.clear()
@@ -236,7 +259,7 @@ class IncidentBook:
             p_value=p_value(float(verdict["score"])),
             reasons=reasons_of(self._judge, verdict, row),
             equity_value=members[0].equity_value,
-            kinds={kind: 1},
+            kinds={kind: _weight(kind)},
         )
         for member in members:
             self._grow(incident, member, flagged=member is last)
@@ -252,9 +275,7 @@ class IncidentBook:
         """A further flagged fill: what it looks like now, and whether it has become critical."""
         incident.peak = max(incident.peak, float(verdict["total"]))
         kind = kind_of(fill, spec, verdict, row, orders=len(incident.orders))
-        # of the two legs of a round trip only one can show that it was one
-        weight = 2 if kind == "ping_pong" else 1
-        incident.kinds[kind] = incident.kinds.get(kind, 0) + weight
+        incident.kinds[kind] = incident.kinds.get(kind, 0) + _weight(kind)
         known = {name: count for name, count in incident.kinds.items() if name != "unknown"}
         if known:
             incident.kind_now = max(sorted(known), key=lambda name: known[name])
@@ -284,9 +305,10 @@ class IncidentBook:
             incident.orders.add(f"{member.key.symbol}\x1f{member.key.order or member.key.id}")
         if member.loss is not None:
             incident.known = True
-            lost = incident.lost.get(member.loss.currency, 0.0)
-            incident.lost[member.loss.currency] = lost + max(member.loss.quote, 0.0)
-            incident.units[member.loss.currency] = member.loss.unit
+            currency = member.loss.currency
+            incident.lost[currency] = incident.lost.get(currency, 0.0) + max(member.loss.quote, 0.0)
+            incident.fees[currency] = incident.fees.get(currency, 0.0) + member.loss.fee
+            incident.units[currency] = member.loss.unit
 
     def _close_if_quiet(self, desk: _Desk, now_ns: int) -> None:
         incident = desk.open
@@ -335,16 +357,16 @@ class IncidentBook:
 
     def restore(self, plain: Mapping[str, Any]) -> None:
         """Go back to a `snapshot`."""
-        self.incidents = [_incident(dict(row)) for row in plain["incidents"]]
+        # a copy: what grows from now on must not grow in the snapshot
+        self.incidents = [_incident(deepcopy(dict(row))) for row in plain["incidents"]]
         by_id = {incident.id: incident for incident in self.incidents}
         self._desks = {}
         for row in plain["desks"]:
             desk = _Desk(open=by_id.get(row["open"]), peak=row["peak"], peak_ns=row["peak_ns"])
             for held in row["pending"]:
                 loss = Loss(**held["loss"]) if held["loss"] else None
-                desk.pending.append(
-                    _Candidate(held["ts_ns"], held["run"], FillKey(*held["key"]), loss, held["equity_value"])
-                )
+                candidate = dict(held) | {"key": FillKey(*held["key"]), "loss": loss}
+                desk.pending.append(_Candidate(**candidate))
             self._desks[row["account"]] = desk
         self._changed = {}
 
@@ -361,10 +383,16 @@ def _loss_of(currency: str, verdict: np.void) -> Loss | None:
     quote = float(verdict["loss_quote"])
     if math.isnan(quote):
         return None
-    if int(verdict["rules"]) >> 7 & 1 and not math.isnan(float(verdict["fee_quote"])):
-        quote = max(quote, 0.0) + float(verdict["fee_quote"])  # fee churn: the fees are the loss
-    return Loss(currency, quote, float(verdict["quote_value"]))
+    fee = float(verdict["fee_quote"])
+    return Loss(currency, quote, 0.0 if math.isnan(fee) else fee, float(verdict["quote_value"]))
 
 
-def _equity(verdict: np.void) -> float:
-    return float(verdict["equity"])
+def _owned(verdict: np.void) -> bool:
+    """Whether the owner's log has the fill's order and its price isn't odd: then it is no part of a drain."""
+    odd = bool(verdict["flagged"]) and float(verdict["sigmas"]) >= 1.0
+    return int(verdict["logged"]) == 1 and not odd
+
+
+def _weight(kind: str) -> int:
+    """How much a flagged fill says of a kind: of a round trip's two legs only one can show what it was."""
+    return 2 if kind == "ping_pong" else 1

@@ -15,7 +15,7 @@ from drainwatch.fair import SOURCES
 from drainwatch.features.registry import NAMES
 
 KEYS: Final = ("exchange", "account", "symbol", "id", "order", "side")
-COLUMNS: Final = (
+_JUDGED: Final = (
     *KEYS,
     "timestamp",
     "fair_price",
@@ -26,11 +26,11 @@ COLUMNS: Final = (
     "flagged",
     "blind",
     "incident",
-    *NAMES,
 )
+COLUMNS: Final = (*_JUDGED, *(name for name in NAMES if name not in _JUDGED))
 """Columns of `scores.parquet`, in order."""
 
-NO_PRICE: Final = "no price: no market data for this market yet, and no earlier fill"
+NO_PRICE: Final = "no price: no market data for this market yet, and no earlier fill that is recent enough"
 STALE: Final = "stale price: what is known of this market is too old or too uncertain"
 
 
@@ -67,7 +67,7 @@ def score_columns(names: Names, block: Block) -> dict[str, NDArray[Any]]:
         "incident": np.array(block.incidents, dtype=object),
     }
     for column, name in enumerate(NAMES):
-        columns[name] = block.features[:, column]
+        columns.setdefault(name, block.features[:, column])  # `deviation_bps` is there already
     return columns
 
 
