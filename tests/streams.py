@@ -69,7 +69,12 @@ class Tape:
         self.rows.append(Event(ns(at), values, exchange=exchange, symbol=symbol))
 
     def candle(
-        self, closes: float, symbol: str, prices: tuple[float, float, float, float], volume: float, **other: Any
+        self,
+        closes: float,
+        symbol: str,
+        prices: tuple[float, float, float, float],
+        volume: float,
+        **other: Any,
     ) -> None:
         """Candle of open, high, low and close that closes at `closes`."""
         length_s = other.pop("length_s", 60)
@@ -77,7 +82,9 @@ class Tape:
         self.rows.append(Event(ns(closes), {"kind": Kind.CANDLE} | values, symbol=symbol, **other))
 
     def balance(self, at: float, currency: str, total: float, account: str = "default") -> None:
-        self.rows.append(Event(ns(at), {"kind": Kind.BALANCE, "a": total}, account=account, currency=currency))
+        self.rows.append(
+            Event(ns(at), {"kind": Kind.BALANCE, "a": total}, account=account, currency=currency)
+        )
 
     def logged(self, at: float, order: int = 0, client: int = 0, account: str = "default") -> None:
         """A row of the owner's order log."""
@@ -170,7 +177,9 @@ def random_tape(seed: int, *, n_rows: int = 500, n_fills: int = 80, hours: float
 
     symbols = list(SPREADS_BPS)
     tapes_only = set(rng.choice(symbols, 2, replace=False))  # never quoted
-    given = rng.choice((1.0, 0.85, 0.35, 0.0), p=(0.6, 0.2, 0.1, 0.1))  # everything, or no quotes, no prints, nothing
+    given = rng.choice(
+        (1.0, 0.85, 0.35, 0.0), p=(0.6, 0.2, 0.1, 0.1)
+    )  # everything, or no quotes, no prints, nothing
     for _ in range(n_rows):
         at = time()
         symbol = symbols[rng.integers(len(symbols))]
@@ -181,7 +190,9 @@ def random_tape(seed: int, *, n_rows: int = 500, n_fills: int = 80, hours: float
             break
         if kind < 0.5 and symbol not in tapes_only and given == 1.0:
             near = fair * float(np.exp(rng.normal(0.0, half)))
-            tape.quote(at, symbol, near * (1.0 - half), near * (1.0 + half), c=rng.uniform(1, 9), d=rng.uniform(1, 9))
+            tape.quote(
+                at, symbol, near * (1.0 - half), near * (1.0 + half), c=rng.uniform(1, 9), d=rng.uniform(1, 9)
+            )
         elif kind < 0.85 and given > 0.5:
             side = int(rng.integers(-1, 2))
             tape.trade(
@@ -203,7 +214,9 @@ def random_tape(seed: int, *, n_rows: int = 500, n_fills: int = 80, hours: float
             tape.balance(at, currency, float(rng.uniform(1e4, 5e4)) / worth, ACCOUNTS[rng.integers(2)])
         else:
             order, client = (int(n) for n in rng.integers(1, 40, 2))
-            tape.logged(at, 77_000 + order, 99_000 + client if rng.random() < 0.5 else 0, ACCOUNTS[rng.integers(2)])
+            tape.logged(
+                at, 77_000 + order, 99_000 + client if rng.random() < 0.5 else 0, ACCOUNTS[rng.integers(2)]
+            )
     while len(tape.fills) < n_fills:
         _random_order(rng, tape, time(), price, prints=given > 0.5)
     del tape.fills[n_fills:]
@@ -227,7 +240,11 @@ def _random_order(rng: np.random.Generator, tape: Tape, at: float, price: Any, *
         half = 1e-4 * SPREADS_BPS[symbol]
         paid = price(symbol, at) * (1.0 + side * (half + 0.002 * part)) * (1.0 + worse) ** side
         other: dict[str, Any] = {"account": account, "order": order, "client": client, "liquidity": liquidity}
-        other |= {"client_prefix": int(rng.integers(3)), "type": OrderType(rng.integers(3)), "flags": int(forced)}
+        other |= {
+            "client_prefix": int(rng.integers(3)),
+            "type": OrderType(rng.integers(3)),
+            "flags": int(forced),
+        }
         if rng.random() < 0.5:
             fee = ("USDT", "BTC", "BNB")[rng.integers(3)]
             other |= {"fee_cost": float(rng.uniform(-1e-4, 1e-3)), "fee_currency": fee}
@@ -281,7 +298,11 @@ def tiny_model() -> dict[str, NDArray[Any]]:
     rng = np.random.default_rng(0)
     parts = [
         train_forest(
-            rng.exponential(1.0, (256, len(columns))), n_estimators=24, max_samples=64, random_state=1, columns=columns
+            rng.exponential(1.0, (256, len(columns))),
+            n_estimators=24,
+            max_samples=64,
+            random_state=1,
+            columns=columns,
         )
         for columns in forest_columns()
     ]
@@ -291,7 +312,14 @@ def tiny_model() -> dict[str, NDArray[Any]]:
     knots[len(FAMILIES) :] = np.linspace(0.0, 20.0, 8)
     nats[SUM] = np.linspace(-5.0, 15.0, 8)
     scale = np.ones(COUNT)
-    for name in ("deviation_bps", "money_equity_bps", "sweep_bps", "quote_distance_bps", "money_noise", "markout_bps"):
+    for name in (
+        "deviation_bps",
+        "money_equity_bps",
+        "sweep_bps",
+        "quote_distance_bps",
+        "money_noise",
+        "markout_bps",
+    ):
         scale[index(name)] = 30.0
     return {f"forest_{name}": getattr(forests, name) for name in forests._fields} | {
         "floor": np.zeros(COUNT),

@@ -50,7 +50,10 @@ def test_holdings_roll_forward_by_fills_and_fees(seed: int) -> None:
         spec = names.markets[event["market"]]
         moves = {spec.base: 0.0, spec.quote: 0.0}
         if not spec.is_derivative:
-            moves = {spec.base: event["side"] * event["amount"], spec.quote: -event["side"] * event["amount"] * event["price"]}
+            moves = {
+                spec.base: event["side"] * event["amount"],
+                spec.quote: -event["side"] * event["amount"] * event["price"],
+            }
         for currency, moved in moves.items():
             ledger[account, currency] = ledger.get((account, currency), 0.0) + moved
         if event["fee_currency"] >= 0 and not np.isnan(event["fee_cost"]):

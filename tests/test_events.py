@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drainwatch.events import FILL, ROW, Batch, FillKey, Kind, Liquidity, MarketSpec, Names, OrderType, spec_from_symbol
+from drainwatch.events import (
+    FILL,
+    ROW,
+    Batch,
+    FillKey,
+    Kind,
+    Liquidity,
+    MarketSpec,
+    Names,
+    OrderType,
+    spec_from_symbol,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +92,10 @@ def test_records_hold_numbers_only_in_their_natural_places(dtype: np.dtype[np.vo
         assert offset % field.itemsize == 0, name
 
 
-@pytest.mark.parametrize(("kind", "field", "dtype"), [(Kind, "kind", ROW), (OrderType, "type", FILL), (Liquidity, "liquidity", FILL)])
+@pytest.mark.parametrize(
+    ("kind", "field", "dtype"),
+    [(Kind, "kind", ROW), (OrderType, "type", FILL), (Liquidity, "liquidity", FILL)],
+)
 def test_enumerations_fit_their_field(kind: type, field: str, dtype: np.dtype[np.void]) -> None:
     width = np.iinfo(dtype[field])
     assert all(width.min <= member <= width.max for member in kind)  # type: ignore[attr-defined]
@@ -94,4 +108,9 @@ def test_an_empty_batch_has_nothing() -> None:
 
 
 def test_a_fills_key_reads_as_in_the_contract() -> None:
-    assert FillKey("ETH/BTC", "1", None, "buy")._asdict() == {"symbol": "ETH/BTC", "id": "1", "order": None, "side": "buy"}
+    assert FillKey("ETH/BTC", "1", None, "buy")._asdict() == {
+        "symbol": "ETH/BTC",
+        "id": "1",
+        "order": None,
+        "side": "buy",
+    }

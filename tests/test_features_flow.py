@@ -193,7 +193,9 @@ def test_chasing_a_price_that_ran_away(side: int) -> None:
     tape = Tape()
     for minute in range(24 * 60):
         wave = 1.0 + 1e-3 * np.sin(minute / 7.0)
-        tape.mid(60 * minute, "ETH/USDT", 3000.0 * wave * (1.0 + 0.1 * side if minute > 23 * 60 + 30 else 1.0))
+        tape.mid(
+            60 * minute, "ETH/USDT", 3000.0 * wave * (1.0 + 0.1 * side if minute > 23 * 60 + 30 else 1.0)
+        )
     tape.fill(24 * HOUR_S, "ETH/USDT", side, 3000.0 * (1.0 + 0.1 * side))
     tape.fill(24 * HOUR_S, "ETH/USDT", -side, 3000.0 * (1.0 + 0.1 * side))
     chase = judge(tape).feature("chase_sigmas")

@@ -34,7 +34,12 @@ def run(package: Path, cache: Path) -> tuple[int, int]:
     code = "from drainwatch.outer import outer; print(outer(1), sum(outer.stats.cache_hits.values()))"
     environment = os.environ | {"PYTHONPATH": str(package.parent), "XDG_CACHE_HOME": str(cache)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True, cwd=package.parent
+        [sys.executable, "-c", code],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=package.parent,
     )
     value, hits = done.stdout.split()
     return int(value), int(hits)

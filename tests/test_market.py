@@ -50,7 +50,9 @@ def test_a_market_is_its_rows_alone(seed: int) -> None:
     watched = feed(new_engine(names), [tape.batch(names)]).engine._state.markets
     alone = feed(new_engine(names), [Tape(tape.rows).batch(names)]).engine._state.markets
     traded = {names.market("x", str(row.symbol)) for row in tape.rows if row.symbol}
-    assert [name for name in watched.dtype.names for code in traded if _differ(watched[code], alone[code], name)] == []
+    assert [
+        name for name in watched.dtype.names for code in traded if _differ(watched[code], alone[code], name)
+    ] == []
 
 
 def _differ(first: Any, second: Any, name: str) -> bool:
@@ -228,7 +230,10 @@ def test_the_last_prints_are_kept(seed: int) -> None:
         for sequence, row in list(enumerate(prints))[-PRINTS:]:
             at = sequence % PRINTS
             assert market["print_ns"][at] == row.at
-            assert (market["print_price"][at], market["print_amount"][at]) == (row.values["a"], row.values["b"])
+            assert (market["print_price"][at], market["print_amount"][at]) == (
+                row.values["a"],
+                row.values["b"],
+            )
             assert market["print_id"][at] == row.values.get("id", 0)
             assert market["print_taker"][at] == row.values.get("taker_order", 0)
 
@@ -266,7 +271,8 @@ def naive_levels(events: list[tuple[int, float, float]], quoted: bool) -> dict[i
     if quoted:
         return {number: float(np.log(seen[-1][0])) for number, seen in buckets.items()}
     return {
-        number: float(np.log(sum(p * a for p, a in seen) / sum(a for _, a in seen))) for number, seen in buckets.items()
+        number: float(np.log(sum(p * a for p, a in seen) / sum(a for _, a in seen)))
+        for number, seen in buckets.items()
     }
 
 
