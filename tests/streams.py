@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from drainwatch.engine import Engine
 from drainwatch.events import FILL, NS_PER_S, ROW, Batch, Kind, Liquidity, MarketSpec, Names, OrderType
 from drainwatch.features import COUNT, FAMILIES, NAMES, index
 from drainwatch.forest import concatenate, train_forest
+from drainwatch.kernel import JUDGED
 from drainwatch.rules import RULES
 
 START_S = 1_700_006_400  # a midnight, UTC
@@ -48,7 +50,7 @@ class Event:
 
 @dataclass(slots=True)
 class Tape:
-    """Events in the order of the calls; `batch` puts them in that of time. Times are seconds since the start."""
+    """Events in the order of the calls; `batch` puts them in that of time. Times are in s since the start."""
 
     rows: list[Event] = field(default_factory=list)
     fills: list[Event] = field(default_factory=list)
@@ -142,7 +144,7 @@ def _records(events: Sequence[Event], dtype: np.dtype[Any], names: Names) -> NDA
 # --- at random -------------------------------------------------------------------------------------
 
 ACCOUNTS = ("ann", "bob", "cat")
-INVERSE = MarketSpec("x", "BTC/USD:BTC", "BTC", "USD", "BTC", 100.0, True, NAN)  # noqa: FBT003 - a field
+INVERSE = MarketSpec("x", "BTC/USD:BTC", "BTC", "USD", "BTC", 100.0, True, NAN)
 SPREADS_BPS = {
     "ETH/USDT": 1.0,
     "BTC/USDT": 0.5,
@@ -169,7 +171,9 @@ def random_tape(seed: int, *, n_rows: int = 500, n_fills: int = 80, hours: float
     def price(symbol: str, at: float) -> float:
         step = min(int(at / seconds * steps), steps - 1)
         base, _, quote = symbol.partition(":")[0].partition("/")
-        worth = {coin: start[coin] * float(np.exp(walk[step])) for coin, walk in walks.items()}
+        worth: dict[str, float] = {
+            coin: start[coin] * float(np.exp(walk[step])) for coin, walk in walks.items()
+        }
         return worth[base] / worth.get(quote, 1.0)
 
     def time() -> float:
@@ -230,7 +234,7 @@ def _random_order(rng: np.random.Generator, tape: Tape, at: float, price: Any, *
     side = int(rng.choice((-1, 1)))
     order = 77_000 + int(rng.integers(1, 40)) if rng.random() < 0.9 else 0
     client = 99_000 + int(rng.integers(1, 40)) if rng.random() < 0.5 else 0
-    liquidity = Liquidity(rng.integers(3))
+    liquidity = Liquidity(int(rng.integers(3)))
     worse = float(rng.uniform(0.02, 0.6)) if rng.random() < 0.15 else 0.0
     amount = 10.0 ** rng.uniform(1.0, 3.5) / price(symbol, at)
     if symbol == INVERSE.symbol:
@@ -242,7 +246,7 @@ def _random_order(rng: np.random.Generator, tape: Tape, at: float, price: Any, *
         other: dict[str, Any] = {"account": account, "order": order, "client": client, "liquidity": liquidity}
         other |= {
             "client_prefix": int(rng.integers(3)),
-            "type": OrderType(rng.integers(3)),
+            "type": OrderType(int(rng.integers(3))),
             "flags": int(forced),
         }
         if rng.random() < 0.5:
@@ -369,7 +373,7 @@ def feed(engine: Engine, batches: Sequence[Batch]) -> Outcome:
         blocks += engine.take_outputs()[0]
     judged = [block.judged for block in blocks]
     return Outcome(
-        np.concatenate(judged) if judged else np.zeros(0),
+        np.concatenate(judged) if judged else np.zeros(0, JUDGED),
         np.concatenate([block.features for block in blocks]) if blocks else np.zeros((0, COUNT)),
         [str(number) for block in blocks for number in block.ids],
         [incident for block in blocks for incident in block.incidents],
@@ -392,7 +396,7 @@ def cut(batch: Batch, places: Sequence[int]) -> list[Batch]:
     fills = np.r_[0, np.cumsum(taken)]
     ends = sorted({min(max(place, 0), len(taken)) for place in places} | {0, len(taken)})
     pieces = []
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         row = slice(start - fills[start], end - fills[end])
         fill = slice(fills[start], fills[end])
         pieces.append(Batch(batch.rows[row], batch.fills[fill], batch.ids[fill], batch.orders[fill]))
@@ -436,7 +440,8 @@ def values_of(names: Names, fills: NDArray[np.void], judged: NDArray[np.void]) -
         spec = names.markets[fill["market"]]
         size = spec.contract_size if spec.contract_size > 0.0 else 1.0
         notional[i] = size * fill["amount"] * (1.0 if spec.inverse else fill["price"])
-    return notional * judged["quote_value"]
+    values: NDArray[np.float64] = notional * judged["quote_value"]
+    return values
 
 
 def halved(age_ns: Any, half_life_s: float) -> Any:

@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from drainwatch.detector import LEVELS
+from drainwatch.engine import STABLES, Engine
+from drainwatch.errors import ModelError, StateError
+from drainwatch.events import Batch, Names
+from drainwatch.features import NAMES
 from streams import (
     ACCOUNTS,
     DAY_S,
     HOUR_S,
-    NAN,
     Outcome,
     Tape,
     cut,
@@ -28,12 +33,6 @@ from streams import (
     shuffled_names,
     usual_names,
 )
-
-from drainwatch.detector import LEVELS
-from drainwatch.engine import STABLES, Engine
-from drainwatch.errors import ModelError, StateError
-from drainwatch.events import Batch, Names
-from drainwatch.features import NAMES
 
 SEEDS = st.integers(0, 2**32 - 1)
 SETTINGS: dict[str, Any] = {"quiet_hours": 1.5}
@@ -305,13 +304,13 @@ def test_many_markets_accounts_pairs_and_orders_fit() -> None:
         tape.logged(150, order=10_000 + i, client=90_000 + i, account=f"account {i % 40}")
     rng = np.random.default_rng(0)
     for i in range(1500):
-        coin = int(rng.integers(60))
+        number = int(rng.integers(60))
         account = f"account {i % 40}"
         tape.fill(
             200 + i,
-            f"C{coin}/USDT",
+            f"C{number}/USDT",
             1,
-            1.01 * (1.0 + coin),
+            1.01 * (1.0 + number),
             account=account,
             order=10_000 + i,
             client=90_000 + i,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import DAY_S, HOUR_S, NAN, Tape, begins_order, feed, halved, judge, new_engine, ns, usual_names
 
 from drainwatch.account import ACCOUNT, reset_account
 from drainwatch.evidence import (
@@ -20,6 +19,7 @@ from drainwatch.evidence import (
     evidence,
     take_excess,
 )
+from streams import DAY_S, HOUR_S, NAN, Tape, begins_order, feed, halved, judge, new_engine, ns, usual_names
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -44,7 +44,7 @@ FILLS = st.lists(
 
 @given(FILLS)
 def test_the_sums_are_those_made_by_hand(fills: list[tuple[int, bool, float, float, float]]) -> None:
-    """CUSUMs of excess, decayed by time; an order counts once in the drift, by its worst fill; NaN not at all."""
+    """CUSUMs of excess, faded by time; an order counts once in the drift, by its worst fill; NaN never."""
     account = new_account()
     now = ns(0)
     drift = base = worst = money = bleed = bleed_var = order_noise = order_value = 0.0

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import DAY_S, HOUR_S, Outcome, Tape, judge, usual_names
 
 from drainwatch.fair import SOURCES, Source
+from streams import DAY_S, HOUR_S, Outcome, Tape, judge, usual_names
 
 MINUTE = 60
 SEEDS = st.integers(0, 2**32 - 1)
@@ -393,7 +393,6 @@ def test_what_the_account_printed_since_the_day_was_made_is_not_taken_off_it() -
     tape = Tape()
     for i in range(800):
         tape.trade(60 * i, "ETH/BTC", 0.05, 1.0, id=i + 1)
-    shares = []
     for i in range(40):
         at = 48_000 + 60 * i
         tape.trade(at, "ETH/BTC", 0.05, 1.0, id=10_000 + i)

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from drainwatch.events import Batch, Kind, Liquidity, Names
+from drainwatch.market import BUCKET_NS
 from streams import (
     HOUR_S,
     NAN,
@@ -24,9 +27,6 @@ from streams import (
     usual_names,
     values_of,
 )
-
-from drainwatch.events import Batch, Kind, Liquidity, Names
-from drainwatch.market import BUCKET_NS
 
 SEEDS = st.integers(0, 2**32 - 1)
 HOUR_NS = HOUR_S * 10**9

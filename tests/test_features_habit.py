@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from streams import DAY_S, HOUR_S, Outcome, Tape, judge
 
 from drainwatch.events import FORCED, Liquidity
+from streams import DAY_S, HOUR_S, Outcome, Tape, judge
 
 
 def habitual(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from streams import HOUR_S, Tape, begins_order, feed, judge, new_engine, random_tape, usual_names
 
 from drainwatch.events import Liquidity
+from streams import HOUR_S, Tape, begins_order, feed, judge, new_engine, random_tape, usual_names
 
 SEEDS = st.integers(0, 2**32 - 1)
 TRIP_NS = 2 * HOUR_S * 10**9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -14,7 +15,10 @@ import pytest
 from drainwatch import kernel_cache
 
 INNER = "from drainwatch.kernel_cache import jit\n@jit\ndef inner(x):\n    return x + {}\n"
-OUTER = "from drainwatch.kernel_cache import jit\nfrom drainwatch.inner import inner\n@jit\ndef outer(x):\n    return inner(x)\n"
+OUTER = (
+    "from drainwatch.kernel_cache import jit\nfrom drainwatch.inner import inner\n"
+    "@jit\ndef outer(x):\n    return inner(x)\n"
+)
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ def run(package: Path, cache: Path) -> tuple[int, int]:
 
 
 def test_an_edit_of_a_called_kernel_is_noticed(package: Path, tmp_path: Path) -> None:
-    """numba alone would go on with what it compiled: the caller's own file is as it was."""
+    """Numba alone would go on with what it compiled: the caller's own file is as it was."""
     cache = tmp_path / "cache"
     assert run(package, cache) == (2, 0)
     assert run(package, cache) == (2, 1)
@@ -80,4 +84,4 @@ def test_division_by_zero_is_ieee() -> None:
         return x / y
 
     assert ratio(1.0, 0.0) == float("inf")
-    assert ratio(0.0, 0.0) != ratio(0.0, 0.0)  # noqa: PLR0124 - NaN
+    assert math.isnan(ratio(0.0, 0.0))
