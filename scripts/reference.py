@@ -225,10 +225,10 @@ def with_figures(page: str) -> str:
         "| **gone, mean of all kinds** | " + " | ".join(f"{sum(g) / len(g):.0%}" for g in gone) + " |"
     )
     said = (
-        f"Measured by `{card['command']}` on {metrics['benign_months']} simulated account-months without a "
-        f"thief and {drains} drains of each kind, on seeds that nothing was trained or tuned on, at the default "
-        "budget. A cell has how many of the drains were found, and the mean share of their loss that was gone "
-        "at the alert (100 % where none was raised)."
+        f"Measured by `{card['command']}` on {metrics['benign_months']} simulated account-months without "
+        f"a thief and {drains} drains of each kind, on seeds that nothing was trained or tuned on, at the "
+        "default budget. A cell has how many of the drains were found, and the mean share of their loss that "
+        "was gone at the alert (100 % where none was raised)."
     )
     return between(page, "figures", [said, "", *rows])
 

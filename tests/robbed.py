@@ -16,7 +16,8 @@ ACCOUNTS = {"alice": 0.9, "bob": 0.6}
 N_STOLEN = 8
 FEE = 0.001
 
-Tables = dict[str, pd.DataFrame]
+Tables = dict[str, Any]
+"""Frames by the name of their table: keyword arguments, too, beside others of other types."""
 
 
 def tables(price: float = 100.0, amount: float = 1.0, *, days: float = 3.0, seed: int = 5) -> Tables:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from drainwatch.engine import Engine
 from drainwatch.events import FILL, NS_PER_S, ROW, Batch, Kind, Liquidity, MarketSpec, Names, OrderType
 from drainwatch.features import COUNT, FAMILIES, NAMES, index
 from drainwatch.forest import concatenate, train_forest
+from drainwatch.kernel import JUDGED
 from drainwatch.rules import RULES
 
 START_S = 1_700_006_400  # a midnight, UTC
@@ -48,7 +50,7 @@ class Event:
 
 @dataclass(slots=True)
 class Tape:
-    """Events in the order of the calls; `batch` puts them in that of time. Times are seconds since the start."""
+    """Events in the order of the calls; `batch` puts them in that of time. Times are in s since the start."""
 
     rows: list[Event] = field(default_factory=list)
     fills: list[Event] = field(default_factory=list)
@@ -69,7 +71,12 @@ class Tape:
         self.rows.append(Event(ns(at), values, exchange=exchange, symbol=symbol))
 
     def candle(
-        self, closes: float, symbol: str, prices: tuple[float, float, float, float], volume: float, **other: Any
+        self,
+        closes: float,
+        symbol: str,
+        prices: tuple[float, float, float, float],
+        volume: float,
+        **other: Any,
     ) -> None:
         """Candle of open, high, low and close that closes at `closes`."""
         length_s = other.pop("length_s", 60)
@@ -77,7 +84,9 @@ class Tape:
         self.rows.append(Event(ns(closes), {"kind": Kind.CANDLE} | values, symbol=symbol, **other))
 
     def balance(self, at: float, currency: str, total: float, account: str = "default") -> None:
-        self.rows.append(Event(ns(at), {"kind": Kind.BALANCE, "a": total}, account=account, currency=currency))
+        self.rows.append(
+            Event(ns(at), {"kind": Kind.BALANCE, "a": total}, account=account, currency=currency)
+        )
 
     def logged(self, at: float, order: int = 0, client: int = 0, account: str = "default") -> None:
         """A row of the owner's order log."""
@@ -135,7 +144,7 @@ def _records(events: Sequence[Event], dtype: np.dtype[Any], names: Names) -> NDA
 # --- at random -------------------------------------------------------------------------------------
 
 ACCOUNTS = ("ann", "bob", "cat")
-INVERSE = MarketSpec("x", "BTC/USD:BTC", "BTC", "USD", "BTC", 100.0, True, NAN)  # noqa: FBT003 - a field
+INVERSE = MarketSpec("x", "BTC/USD:BTC", "BTC", "USD", "BTC", 100.0, True, NAN)
 SPREADS_BPS = {
     "ETH/USDT": 1.0,
     "BTC/USDT": 0.5,
@@ -162,7 +171,9 @@ def random_tape(seed: int, *, n_rows: int = 500, n_fills: int = 80, hours: float
     def price(symbol: str, at: float) -> float:
         step = min(int(at / seconds * steps), steps - 1)
         base, _, quote = symbol.partition(":")[0].partition("/")
-        worth = {coin: start[coin] * float(np.exp(walk[step])) for coin, walk in walks.items()}
+        worth: dict[str, float] = {
+            coin: start[coin] * float(np.exp(walk[step])) for coin, walk in walks.items()
+        }
         return worth[base] / worth.get(quote, 1.0)
 
     def time() -> float:
@@ -170,7 +181,9 @@ def random_tape(seed: int, *, n_rows: int = 500, n_fills: int = 80, hours: float
 
     symbols = list(SPREADS_BPS)
     tapes_only = set(rng.choice(symbols, 2, replace=False))  # never quoted
-    given = rng.choice((1.0, 0.85, 0.35, 0.0), p=(0.6, 0.2, 0.1, 0.1))  # everything, or no quotes, no prints, nothing
+    given = rng.choice(
+        (1.0, 0.85, 0.35, 0.0), p=(0.6, 0.2, 0.1, 0.1)
+    )  # everything, or no quotes, no prints, nothing
     for _ in range(n_rows):
         at = time()
         symbol = symbols[rng.integers(len(symbols))]
@@ -181,7 +194,9 @@ def random_tape(seed: int, *, n_rows: int = 500, n_fills: int = 80, hours: float
             break
         if kind < 0.5 and symbol not in tapes_only and given == 1.0:
             near = fair * float(np.exp(rng.normal(0.0, half)))
-            tape.quote(at, symbol, near * (1.0 - half), near * (1.0 + half), c=rng.uniform(1, 9), d=rng.uniform(1, 9))
+            tape.quote(
+                at, symbol, near * (1.0 - half), near * (1.0 + half), c=rng.uniform(1, 9), d=rng.uniform(1, 9)
+            )
         elif kind < 0.85 and given > 0.5:
             side = int(rng.integers(-1, 2))
             tape.trade(
@@ -203,7 +218,9 @@ def random_tape(seed: int, *, n_rows: int = 500, n_fills: int = 80, hours: float
             tape.balance(at, currency, float(rng.uniform(1e4, 5e4)) / worth, ACCOUNTS[rng.integers(2)])
         else:
             order, client = (int(n) for n in rng.integers(1, 40, 2))
-            tape.logged(at, 77_000 + order, 99_000 + client if rng.random() < 0.5 else 0, ACCOUNTS[rng.integers(2)])
+            tape.logged(
+                at, 77_000 + order, 99_000 + client if rng.random() < 0.5 else 0, ACCOUNTS[rng.integers(2)]
+            )
     while len(tape.fills) < n_fills:
         _random_order(rng, tape, time(), price, prints=given > 0.5)
     del tape.fills[n_fills:]
@@ -217,7 +234,7 @@ def _random_order(rng: np.random.Generator, tape: Tape, at: float, price: Any, *
     side = int(rng.choice((-1, 1)))
     order = 77_000 + int(rng.integers(1, 40)) if rng.random() < 0.9 else 0
     client = 99_000 + int(rng.integers(1, 40)) if rng.random() < 0.5 else 0
-    liquidity = Liquidity(rng.integers(3))
+    liquidity = Liquidity(int(rng.integers(3)))
     worse = float(rng.uniform(0.02, 0.6)) if rng.random() < 0.15 else 0.0
     amount = 10.0 ** rng.uniform(1.0, 3.5) / price(symbol, at)
     if symbol == INVERSE.symbol:
@@ -227,7 +244,11 @@ def _random_order(rng: np.random.Generator, tape: Tape, at: float, price: Any, *
         half = 1e-4 * SPREADS_BPS[symbol]
         paid = price(symbol, at) * (1.0 + side * (half + 0.002 * part)) * (1.0 + worse) ** side
         other: dict[str, Any] = {"account": account, "order": order, "client": client, "liquidity": liquidity}
-        other |= {"client_prefix": int(rng.integers(3)), "type": OrderType(rng.integers(3)), "flags": int(forced)}
+        other |= {
+            "client_prefix": int(rng.integers(3)),
+            "type": OrderType(int(rng.integers(3))),
+            "flags": int(forced),
+        }
         if rng.random() < 0.5:
             fee = ("USDT", "BTC", "BNB")[rng.integers(3)]
             other |= {"fee_cost": float(rng.uniform(-1e-4, 1e-3)), "fee_currency": fee}
@@ -281,7 +302,11 @@ def tiny_model() -> dict[str, NDArray[Any]]:
     rng = np.random.default_rng(0)
     parts = [
         train_forest(
-            rng.exponential(1.0, (256, len(columns))), n_estimators=24, max_samples=64, random_state=1, columns=columns
+            rng.exponential(1.0, (256, len(columns))),
+            n_estimators=24,
+            max_samples=64,
+            random_state=1,
+            columns=columns,
         )
         for columns in forest_columns()
     ]
@@ -291,7 +316,14 @@ def tiny_model() -> dict[str, NDArray[Any]]:
     knots[len(FAMILIES) :] = np.linspace(0.0, 20.0, 8)
     nats[SUM] = np.linspace(-5.0, 15.0, 8)
     scale = np.ones(COUNT)
-    for name in ("deviation_bps", "money_equity_bps", "sweep_bps", "quote_distance_bps", "money_noise", "markout_bps"):
+    for name in (
+        "deviation_bps",
+        "money_equity_bps",
+        "sweep_bps",
+        "quote_distance_bps",
+        "money_noise",
+        "markout_bps",
+    ):
         scale[index(name)] = 30.0
     return {f"forest_{name}": getattr(forests, name) for name in forests._fields} | {
         "floor": np.zeros(COUNT),
@@ -341,7 +373,7 @@ def feed(engine: Engine, batches: Sequence[Batch]) -> Outcome:
         blocks += engine.take_outputs()[0]
     judged = [block.judged for block in blocks]
     return Outcome(
-        np.concatenate(judged) if judged else np.zeros(0),
+        np.concatenate(judged) if judged else np.zeros(0, JUDGED),
         np.concatenate([block.features for block in blocks]) if blocks else np.zeros((0, COUNT)),
         [str(number) for block in blocks for number in block.ids],
         [incident for block in blocks for incident in block.incidents],
@@ -364,7 +396,7 @@ def cut(batch: Batch, places: Sequence[int]) -> list[Batch]:
     fills = np.r_[0, np.cumsum(taken)]
     ends = sorted({min(max(place, 0), len(taken)) for place in places} | {0, len(taken)})
     pieces = []
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         row = slice(start - fills[start], end - fills[end])
         fill = slice(fills[start], fills[end])
         pieces.append(Batch(batch.rows[row], batch.fills[fill], batch.ids[fill], batch.orders[fill]))
@@ -408,7 +440,8 @@ def values_of(names: Names, fills: NDArray[np.void], judged: NDArray[np.void]) -
         spec = names.markets[fill["market"]]
         size = spec.contract_size if spec.contract_size > 0.0 else 1.0
         notional[i] = size * fill["amount"] * (1.0 if spec.inverse else fill["price"])
-    return notional * judged["quote_value"]
+    values: NDArray[np.float64] = notional * judged["quote_value"]
+    return values
 
 
 def halved(age_ns: Any, half_life_s: float) -> Any:

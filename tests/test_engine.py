@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from drainwatch.detector import LEVELS
+from drainwatch.engine import STABLES, Engine
+from drainwatch.errors import ModelError, StateError
+from drainwatch.events import Batch, Names
+from drainwatch.features import NAMES
 from streams import (
     ACCOUNTS,
     DAY_S,
     HOUR_S,
-    NAN,
     Outcome,
     Tape,
     cut,
@@ -28,12 +33,6 @@ from streams import (
     shuffled_names,
     usual_names,
 )
-
-from drainwatch.detector import LEVELS
-from drainwatch.engine import STABLES, Engine
-from drainwatch.errors import ModelError, StateError
-from drainwatch.events import Batch, Names
-from drainwatch.features import NAMES
 
 SEEDS = st.integers(0, 2**32 - 1)
 SETTINGS: dict[str, Any] = {"quiet_hours": 1.5}
@@ -132,7 +131,9 @@ def test_names_may_be_met_on_the_way() -> None:
     def live() -> Iterator[Batch]:
         while rows or fills:
             is_row = bool(rows) and (not fills or rows[0].at <= fills[0].at)
-            yield Tape([rows.pop(0)], []).batch(growing) if is_row else Tape([], [fills.pop(0)]).batch(growing)
+            yield (
+                Tape([rows.pop(0)], []).batch(growing) if is_row else Tape([], [fills.pop(0)]).batch(growing)
+            )
 
     blocks = []
     for batch in live():
@@ -244,7 +245,9 @@ def test_restored_names_go_on_with_the_same_codes() -> None:
     engine = judge(random_tape(3), names).engine
     fresh = Names()
     new_engine(fresh).restore(engine.snapshot())
-    assert [fresh.market(spec.exchange, spec.symbol) for spec in names.markets] == list(range(len(names.markets)))
+    assert [fresh.market(spec.exchange, spec.symbol) for spec in names.markets] == list(
+        range(len(names.markets))
+    )
     assert [fresh.account(account) for account in names.accounts] == list(range(len(names.accounts)))
     assert [fresh.currency(currency) for currency in names.currencies] == list(range(len(names.currencies)))
     assert fresh.markets[0].inverse
@@ -301,9 +304,17 @@ def test_many_markets_accounts_pairs_and_orders_fit() -> None:
         tape.logged(150, order=10_000 + i, client=90_000 + i, account=f"account {i % 40}")
     rng = np.random.default_rng(0)
     for i in range(1500):
-        coin = int(rng.integers(60))
+        number = int(rng.integers(60))
         account = f"account {i % 40}"
-        tape.fill(200 + i, f"C{coin}/USDT", 1, 1.01 * (1.0 + coin), account=account, order=10_000 + i, client=90_000 + i)
+        tape.fill(
+            200 + i,
+            f"C{number}/USDT",
+            1,
+            1.01 * (1.0 + number),
+            account=account,
+            order=10_000 + i,
+            client=90_000 + i,
+        )
     outcome = judge(tape)
     np.testing.assert_allclose(outcome.judged["deviation_bps"], 100.0, atol=0.1)
     assert (outcome.judged["logged"] == 1).all()
@@ -325,7 +336,9 @@ def test_memory_does_not_grow_with_events() -> None:
             part["ts_ns"] += DAY_S * 10**9
         engine.feed(batch)
         engine.take_outputs()
-        assert {name: array.nbytes for name, array in engine._state._asdict().items()} == sizes, f"on day {day}"
+        assert {name: array.nbytes for name, array in engine._state._asdict().items()} == sizes, (
+            f"on day {day}"
+        )
 
 
 # --- time --------------------------------------------------------------------------------------------
@@ -403,7 +416,9 @@ def test_being_told_the_time_changes_nothing(seed: int, steps: list[float]) -> N
         ({"BTC/ETH": 20.0}, "ETH/BTC", 0.05),
     ],
 )
-def test_a_market_without_a_price_is_priced_through_others(legs: dict[str, float], symbol: str, fair: float) -> None:
+def test_a_market_without_a_price_is_priced_through_others(
+    legs: dict[str, float], symbol: str, fair: float
+) -> None:
     tape = Tape()
     for minute in range(30):
         for leg, price in legs.items():
@@ -428,5 +443,3 @@ def test_dollars_are_worth_a_dollar() -> None:
         tape.fill(10, f"ETH/{quote}", 1, 3000.0)
     assert (judge(tape).judged["quote_value"] == 1.0).all()
     assert {"USD", "USDT", "USDC"} <= STABLES
-
-

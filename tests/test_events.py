@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drainwatch.events import FILL, ROW, Batch, FillKey, Kind, Liquidity, MarketSpec, Names, OrderType, spec_from_symbol
+from drainwatch.events import (
+    FILL,
+    ROW,
+    Batch,
+    FillKey,
+    Kind,
+    Liquidity,
+    MarketSpec,
+    Names,
+    OrderType,
+    spec_from_symbol,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +36,7 @@ from drainwatch.events import FILL, ROW, Batch, FillKey, Kind, Liquidity, Market
         ("GOLD", "GOLD", "", "", False),
     ],
 )
-def test_a_symbol_says_what_is_traded(symbol: str, base: str, quote: str, settle: str, inverse: bool) -> None:  # noqa: FBT001
+def test_a_symbol_says_what_is_traded(symbol: str, base: str, quote: str, settle: str, inverse: bool) -> None:
     spec = spec_from_symbol("x", symbol)
     assert (spec.exchange, spec.symbol) == ("x", symbol)
     assert (spec.base, spec.quote, spec.settle, spec.inverse) == (base, quote, settle, inverse)
@@ -55,7 +66,7 @@ def test_accounts_and_currencies_have_codes_of_their_own() -> None:
 def test_what_is_told_of_a_market_replaces_what_its_symbol_says() -> None:
     names = Names()
     code = names.market("x", "BTC/USD:BTC")
-    told = MarketSpec("x", "BTC/USD:BTC", "XBT", "USD", "XBT", 100.0, True, 0.5)  # noqa: FBT003 - a field
+    told = MarketSpec("x", "BTC/USD:BTC", "XBT", "USD", "XBT", 100.0, True, 0.5)
     assert names.add_market(told) == code == names.market("x", "BTC/USD:BTC")
     assert names.markets == [told]
     assert "XBT" in names.currencies
@@ -75,13 +86,16 @@ def test_records_hold_numbers_only_in_their_natural_places(dtype: np.dtype[np.vo
     """Compiled code reads them where they lie; an object or an odd offset would end that."""
     assert not dtype.hasobject
     assert dtype.isalignedstruct
-    for name in dtype.names or ():
-        field, offset = (dtype.fields or {})[name][:2]
+    assert dtype.fields
+    for name, (field, offset, *_) in dtype.fields.items():
         assert field.kind in "iuf"
         assert offset % field.itemsize == 0, name
 
 
-@pytest.mark.parametrize(("kind", "field", "dtype"), [(Kind, "kind", ROW), (OrderType, "type", FILL), (Liquidity, "liquidity", FILL)])
+@pytest.mark.parametrize(
+    ("kind", "field", "dtype"),
+    [(Kind, "kind", ROW), (OrderType, "type", FILL), (Liquidity, "liquidity", FILL)],
+)
 def test_enumerations_fit_their_field(kind: type, field: str, dtype: np.dtype[np.void]) -> None:
     width = np.iinfo(dtype[field])
     assert all(width.min <= member <= width.max for member in kind)  # type: ignore[attr-defined]
@@ -94,4 +108,9 @@ def test_an_empty_batch_has_nothing() -> None:
 
 
 def test_a_fills_key_reads_as_in_the_contract() -> None:
-    assert FillKey("ETH/BTC", "1", None, "buy")._asdict() == {"symbol": "ETH/BTC", "id": "1", "order": None, "side": "buy"}
+    assert FillKey("ETH/BTC", "1", None, "buy")._asdict() == {
+        "symbol": "ETH/BTC",
+        "id": "1",
+        "order": None,
+        "side": "buy",
+    }

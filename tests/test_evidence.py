@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import DAY_S, HOUR_S, NAN, Tape, begins_order, feed, halved, judge, new_engine, ns, usual_names
 
 from drainwatch.account import ACCOUNT, reset_account
 from drainwatch.evidence import (
@@ -22,6 +21,7 @@ from drainwatch.evidence import (
     evidence,
     take_excess,
 )
+from streams import DAY_S, HOUR_S, NAN, Tape, begins_order, feed, halved, judge, new_engine, ns, usual_names
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -46,7 +46,7 @@ FILLS = st.lists(
 
 @given(FILLS)
 def test_the_sums_are_those_made_by_hand(fills: list[tuple[int, bool, float, float, float]]) -> None:
-    """CUSUMs of excess, decayed by time; an order counts once in the drift, by its worst fill; NaN not at all."""
+    """CUSUMs of excess, faded by time; an order counts once in the drift, by its worst fill; NaN never."""
     account = new_account()
     now = ns(0)
     drift = base = worst = money = bleed = bleed_var = order_noise = order_value = 0.0
@@ -69,7 +69,12 @@ def test_the_sums_are_those_made_by_hand(fills: list[tuple[int, bool, float, flo
             order_noise += noise
             was, money = money, max(0.0, money + excess - 0.5 * noise)
             runs += was > 0.0 and money == 0.0
-        for name, naive in (("drift", drift), ("money", money), ("bleed", bleed), ("order_value", order_value)):
+        for name, naive in (
+            ("drift", drift),
+            ("money", money),
+            ("bleed", bleed),
+            ("order_value", order_value),
+        ):
             assert account[name] == pytest.approx(naive, rel=1e-6, abs=1e-9), name
         assert account["bleed_var"] == pytest.approx(bleed_var, rel=1e-6, abs=1e-9)
         assert account["run"] == runs
@@ -95,7 +100,9 @@ def losing(n: int, excess: float, noise: float, every_s: float = HOUR_S) -> Any:
     account = new_account()
     account["loss_noise"] = noise
     for i in range(n):
-        take_excess(account, ns(every_s * i), new_order=True, sigmas=excess / noise, excess=excess, noise=noise)
+        take_excess(
+            account, ns(every_s * i), new_order=True, sigmas=excess / noise, excess=excess, noise=noise
+        )
     return account
 
 
@@ -130,7 +137,9 @@ def test_an_honest_account_has_no_evidence_against_it_most_of_the_time() -> None
         account["loss_noise"] = 10.0
         for i in range(200):
             excess = float(rng.normal(0.0, 10.0))
-            take_excess(account, ns(HOUR_S * i), new_order=True, sigmas=excess / 10.0, excess=excess, noise=10.0)
+            take_excess(
+                account, ns(HOUR_S * i), new_order=True, sigmas=excess / 10.0, excess=excess, noise=10.0
+            )
         found.append(evidence(account, 1e5))
     assert np.median(found) < 1.0
     assert max(found) < evidence(losing(20, 30.0, 10.0), 1e5)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import DAY_S, HOUR_S, Outcome, Tape, judge, usual_names
 
 from drainwatch.fair import SOURCES, Source
+from streams import DAY_S, HOUR_S, Outcome, Tape, judge, usual_names
 
 MINUTE = 60
 SEEDS = st.integers(0, 2**32 - 1)
@@ -46,7 +46,11 @@ def world(
     for minute in range(minutes):
         at = MINUTE * minute
         b, c = float(btc[minute]) * all_coins(at), float(coin[minute]) * all_coins(at)
-        books = {"BTC/USDT": (b, 1.0), "THIN/USDT": (c * twin(at), 10.0), "THIN/BTC": (c / b * thin(at), 30.0)}
+        books = {
+            "BTC/USDT": (b, 1.0),
+            "THIN/USDT": (c * twin(at), 10.0),
+            "THIN/BTC": (c / b * thin(at), 30.0),
+        }
         for symbol, (price, half_bps) in books.items():
             if symbol not in quiet:
                 tape.mid(at + 0.1, symbol, price, half_bps)
@@ -66,7 +70,9 @@ def world(
 @pytest.mark.parametrize("push", [0.03, 0.1, 0.5, 3.0])
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("hours", [1.0, 4.0])
-def test_a_thin_pair_that_was_pushed_for_hours_is_priced_by_its_cross(push: float, side: int, hours: float) -> None:
+def test_a_thin_pair_that_was_pushed_for_hours_is_priced_by_its_cross(
+    push: float, side: int, hours: float
+) -> None:
     """The thief moves the pair's own book and prints long before he trades; the twin doesn't follow."""
     start = 30 * HOUR_S
     end = start + hours * HOUR_S
@@ -387,7 +393,6 @@ def test_what_the_account_printed_since_the_day_was_made_is_not_taken_off_it() -
     tape = Tape()
     for i in range(800):
         tape.trade(60 * i, "ETH/BTC", 0.05, 1.0, id=i + 1)
-    shares = []
     for i in range(40):
         at = 48_000 + 60 * i
         tape.trade(at, "ETH/BTC", 0.05, 1.0, id=10_000 + i)

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from drainwatch.events import Batch, Kind, Liquidity, Names
+from drainwatch.market import BUCKET_NS
 from streams import (
     HOUR_S,
     NAN,
@@ -25,9 +28,6 @@ from streams import (
     values_of,
 )
 
-from drainwatch.events import Batch, Kind, Liquidity, Names
-from drainwatch.market import BUCKET_NS
-
 SEEDS = st.integers(0, 2**32 - 1)
 HOUR_NS = HOUR_S * 10**9
 
@@ -43,7 +43,9 @@ def judged(seed: int, **how: Any) -> tuple[Names, Batch, Outcome]:
 def same_pair(fills: NDArray[np.void], i: int) -> NDArray[np.intp]:
     """Earlier fills of the account in the market."""
     before = fills[:i]
-    return np.flatnonzero((before["account"] == fills["account"][i]) & (before["market"] == fills["market"][i]))
+    return np.flatnonzero(
+        (before["account"] == fills["account"][i]) & (before["market"] == fills["market"][i])
+    )
 
 
 # --- who is on the other side ------------------------------------------------------------------------
@@ -139,7 +141,9 @@ def test_mirrored_amounts_and_repeated_levels(seed: int) -> None:
     for i in range(60):
         at += float(rng.choice((0.0, 1.0, 300.0, 4000.0)))
         amount, price = float(rng.choice((1.0, 1.004, 1.02, 2.0))), float(rng.choice((3000.0, 3001.0)))
-        tape.fill(at, "ETH/USDT", int(rng.choice((-1, 1))), price, amount, order=i // int(rng.integers(1, 3)) + 1)
+        tape.fill(
+            at, "ETH/USDT", int(rng.choice((-1, 1))), price, amount, order=i // int(rng.integers(1, 3)) + 1
+        )
     names = usual_names()
     batch = tape.batch(names)
     outcome = feed(new_engine(names), [batch])
@@ -209,7 +213,14 @@ def test_without_the_tables_that_tell_they_are_unknown_not_nought() -> None:
     for i in range(10):
         tape.fill(i, "ETH/USDT", 1, 3000.0)
     outcome = judge(tape)
-    for name in ("party_share", "party_run", "party_both_sides", "tape_share", "fresh_level", "quote_distance_bps"):
+    for name in (
+        "party_share",
+        "party_run",
+        "party_both_sides",
+        "tape_share",
+        "fresh_level",
+        "quote_distance_bps",
+    ):
         assert np.isnan(outcome.feature(name)).all(), name
     assert (outcome.feature("equal_amounts") == 0.0).all()
     assert ns(0) > 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from streams import (
     ACCOUNTS,
     HOUR_S,
@@ -51,7 +54,8 @@ class Seen:
     def of_pair(self, i: int) -> NDArray[np.intp]:
         """Those in the same market, too."""
         ours = self.of_account(i)
-        return ours[self.fills["market"][ours] == self.fills["market"][i]]
+        here: NDArray[np.intp] = ours[self.fills["market"][ours] == self.fills["market"][i]]
+        return here
 
     def orders(self, i: int) -> list[list[int]]:
         """Fills of each of the account's orders so far, in order of their first one."""
@@ -69,7 +73,7 @@ class Seen:
         age: NDArray[np.int64] = self.fills["ts_ns"][i] - self.fills["ts_ns"][j]
         return age
 
-    def check(self, feature: str, naive: list[float]) -> None:
+    def check(self, feature: str, naive: Sequence[float]) -> None:
         """The feature is what was found naively, wherever equity is known."""
         found = self.outcome.feature(feature)
         np.testing.assert_allclose(found[self.known], np.array(naive)[self.known], rtol=1e-7, atol=1e-9)
@@ -193,7 +197,9 @@ def test_chasing_a_price_that_ran_away(side: int) -> None:
     tape = Tape()
     for minute in range(24 * 60):
         wave = 1.0 + 1e-3 * np.sin(minute / 7.0)
-        tape.mid(60 * minute, "ETH/USDT", 3000.0 * wave * (1.0 + 0.1 * side if minute > 23 * 60 + 30 else 1.0))
+        tape.mid(
+            60 * minute, "ETH/USDT", 3000.0 * wave * (1.0 + 0.1 * side if minute > 23 * 60 + 30 else 1.0)
+        )
     tape.fill(24 * HOUR_S, "ETH/USDT", side, 3000.0 * (1.0 + 0.1 * side))
     tape.fill(24 * HOUR_S, "ETH/USDT", -side, 3000.0 * (1.0 + 0.1 * side))
     chase = judge(tape).feature("chase_sigmas")

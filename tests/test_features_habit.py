@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from streams import DAY_S, HOUR_S, Outcome, Tape, judge
 
 from drainwatch.events import FORCED, Liquidity
+from streams import DAY_S, HOUR_S, Outcome, Tape, judge
 
 
-def habitual(n: int = 60, *, last: dict[str, Any] | None = None, at: float | None = None, **usual: Any) -> Outcome:
+def habitual(
+    n: int = 60, *, last: dict[str, Any] | None = None, at: float | None = None, **usual: Any
+) -> Outcome:
     """An account that trades once a day at ten, and then a last fill as told."""
     tape = Tape()
     for day in range(n):
@@ -48,11 +50,22 @@ def test_rarity_is_minus_the_logarithm_of_the_share() -> None:
     tape = Tape()
     for i in range(300):
         liquidity = Liquidity.MAKER if i % 3 == 0 else Liquidity.TAKER
-        tape.fill(600 * i, "ETH/USDT", 1 if i % 2 else -1, 3000.0, liquidity=liquidity, client_prefix=2 if i % 10 == 0 else 1)
-    for i, (liquidity, prefix) in enumerate([(Liquidity.MAKER, 2), (Liquidity.TAKER, 1), (Liquidity.TAKER, 3)]):
+        tape.fill(
+            600 * i,
+            "ETH/USDT",
+            1 if i % 2 else -1,
+            3000.0,
+            liquidity=liquidity,
+            client_prefix=2 if i % 10 == 0 else 1,
+        )
+    for i, (liquidity, prefix) in enumerate(
+        [(Liquidity.MAKER, 2), (Liquidity.TAKER, 1), (Liquidity.TAKER, 3)]
+    ):
         tape.fill(180_000 + 600 * i, "ETH/USDT", 1, 3000.0, liquidity=liquidity, client_prefix=prefix)
     outcome = judge(tape)
-    np.testing.assert_allclose(outcome.feature("liquidity_rarity")[300:302], -np.log([1 / 3, 2 / 3]), atol=0.05)
+    np.testing.assert_allclose(
+        outcome.feature("liquidity_rarity")[300:302], -np.log([1 / 3, 2 / 3]), atol=0.05
+    )
     np.testing.assert_allclose(outcome.feature("prefix_rarity")[300:302], -np.log([0.1, 0.9]), atol=0.05)
     assert outcome.feature("prefix_rarity")[302] > 5.0
 
@@ -64,7 +77,11 @@ def test_an_absent_prefix_is_a_habit_as_well() -> None:
 
 
 def test_an_unknown_class_of_liquidity_is_not_rare() -> None:
-    assert np.isnan(habitual(liquidity=Liquidity.TAKER, last={"liquidity": Liquidity.UNKNOWN}).feature("liquidity_rarity")[-1])
+    assert np.isnan(
+        habitual(liquidity=Liquidity.TAKER, last={"liquidity": Liquidity.UNKNOWN}).feature(
+            "liquidity_rarity"
+        )[-1]
+    )
 
 
 def test_waking_up_after_a_long_sleep() -> None:

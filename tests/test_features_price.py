@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from streams import HOUR_S, Tape, begins_order, feed, judge, new_engine, random_tape, usual_names
 
 from drainwatch.events import Liquidity
+from streams import HOUR_S, Tape, begins_order, feed, judge, new_engine, random_tape, usual_names
 
 SEEDS = st.integers(0, 2**32 - 1)
 TRIP_NS = 2 * HOUR_S * 10**9
@@ -108,7 +108,9 @@ def test_what_an_account_usually_pays_is_no_news() -> None:
         tape.mid(60 * minute, "ETH/USDT", 3000.0, 1.0)
         if minute % 4 == 3:
             side = 1 if minute % 8 == 3 else -1
-            tape.fill(60 * minute + 30, "ETH/USDT", side, 3000.0 * (1.0 + 20e-4 * side), liquidity=Liquidity.TAKER)
+            tape.fill(
+                60 * minute + 30, "ETH/USDT", side, 3000.0 * (1.0 + 20e-4 * side), liquidity=Liquidity.TAKER
+            )
     tape.fill(130_000, "ETH/USDT", 1, 3000.0 * (1.0 + 120e-4), liquidity=Liquidity.TAKER)
     sigmas = judge(tape).feature("deviation_sigmas")
     assert np.abs(sigmas[200:-1]).max() < 1.0
@@ -134,7 +136,13 @@ def test_a_day_without_a_price_leaves_its_features_unknown() -> None:
     tape = Tape()
     tape.fill(0, "ETH/USDT", 1, 3000.0)
     outcome = judge(tape)
-    for name in ("deviation_bps", "deviation_sigmas", "pushed_sigmas", "witness_gap_sigmas", "day_displacement_sigmas"):
+    for name in (
+        "deviation_bps",
+        "deviation_sigmas",
+        "pushed_sigmas",
+        "witness_gap_sigmas",
+        "day_displacement_sigmas",
+    ):
         assert np.isnan(outcome.feature(name)[0]), name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -14,7 +15,10 @@ import pytest
 from drainwatch import kernel_cache
 
 INNER = "from drainwatch.kernel_cache import jit\n@jit\ndef inner(x):\n    return x + {}\n"
-OUTER = "from drainwatch.kernel_cache import jit\nfrom drainwatch.inner import inner\n@jit\ndef outer(x):\n    return inner(x)\n"
+OUTER = (
+    "from drainwatch.kernel_cache import jit\nfrom drainwatch.inner import inner\n"
+    "@jit\ndef outer(x):\n    return inner(x)\n"
+)
 
 
 @pytest.fixture
@@ -34,14 +38,19 @@ def run(package: Path, cache: Path) -> tuple[int, int]:
     code = "from drainwatch.outer import outer; print(outer(1), sum(outer.stats.cache_hits.values()))"
     environment = os.environ | {"PYTHONPATH": str(package.parent), "XDG_CACHE_HOME": str(cache)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True, cwd=package.parent
+        [sys.executable, "-c", code],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=package.parent,
     )
     value, hits = done.stdout.split()
     return int(value), int(hits)
 
 
 def test_an_edit_of_a_called_kernel_is_noticed(package: Path, tmp_path: Path) -> None:
-    """numba alone would go on with what it compiled: the caller's own file is as it was."""
+    """Numba alone would go on with what it compiled: the caller's own file is as it was."""
     cache = tmp_path / "cache"
     assert run(package, cache) == (2, 0)
     assert run(package, cache) == (2, 1)
@@ -75,4 +84,4 @@ def test_division_by_zero_is_ieee() -> None:
         return x / y
 
     assert ratio(1.0, 0.0) == float("inf")
-    assert ratio(0.0, 0.0) != ratio(0.0, 0.0)  # noqa: PLR0124 - NaN
+    assert math.isnan(ratio(0.0, 0.0))

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import DAY_S, HOUR_S, SPREADS_BPS, Tape, cut, feed, new_engine, ns, random_tape, usual_names
 
-from drainwatch.events import Kind
+from drainwatch.events import ROW, Kind
 from drainwatch.market import (
     BUCKET_NS,
     BUCKETS,
+    MARKET,
     MIN_HALF_SPREAD,
     PRINTS,
     PRIOR_HALF_SPREAD,
@@ -22,6 +22,7 @@ from drainwatch.market import (
     settled_at,
     usual_half_spread,
 )
+from streams import DAY_S, HOUR_S, SPREADS_BPS, Tape, cut, feed, new_engine, ns, random_tape, usual_names
 
 SEEDS = st.integers(0, 2**32 - 1)
 BUCKET_S = BUCKET_NS // 10**9
@@ -51,7 +52,9 @@ def test_a_market_is_its_rows_alone(seed: int) -> None:
     watched = feed(new_engine(names), [tape.batch(names)]).engine._state.markets
     alone = feed(new_engine(names), [Tape(tape.rows).batch(names)]).engine._state.markets
     traded = {names.market("x", str(row.symbol)) for row in tape.rows if row.symbol}
-    assert [name for name in watched.dtype.names for code in traded if _differ(watched[code], alone[code], name)] == []
+    assert [
+        name for name in MARKET.names or () for code in traded if _differ(watched[code], alone[code], name)
+    ] == []
 
 
 def _differ(first: Any, second: Any, name: str) -> bool:
@@ -79,9 +82,9 @@ def test_the_last_quotes_and_those_of_the_instant_before(seed: int, place: int) 
     tape = random_tape(seed)
     names = usual_names()
     piece = cut(Tape(tape.rows).batch(names), [place])[:1]
-    markets = feed(new_engine(names), piece).engine._state.markets if piece else []
+    markets = feed(new_engine(names), piece).engine._state.markets
     until = piece[0].rows["ts_ns"].max() if piece else 0
-    rows = piece[0].rows if piece else []
+    rows = piece[0].rows if piece else np.zeros(0, ROW)
     for symbol in SPREADS_BPS:
         code = names.market("x", symbol)
         quotes = [row for row in rows if row["market"] == code and row["kind"] == Kind.QUOTE]
@@ -229,7 +232,10 @@ def test_the_last_prints_are_kept(seed: int) -> None:
         for sequence, row in list(enumerate(prints))[-PRINTS:]:
             at = sequence % PRINTS
             assert market["print_ns"][at] == row.at
-            assert (market["print_price"][at], market["print_amount"][at]) == (row.values["a"], row.values["b"])
+            assert (market["print_price"][at], market["print_amount"][at]) == (
+                row.values["a"],
+                row.values["b"],
+            )
             assert market["print_id"][at] == row.values.get("id", 0)
             assert market["print_taker"][at] == row.values.get("taker_order", 0)
 
@@ -260,20 +266,21 @@ def test_a_candle_is_the_last_word_only() -> None:
 
 
 def naive_levels(events: list[tuple[int, float, float]], quoted: bool) -> dict[int, float]:
-    """Log price of each five-minute bucket: last quoted level, or average print. Events: ns, price, amount."""
+    """Log price of each five-minute bucket: last quote, or average print; events: ns, price, amount."""
     buckets: dict[int, list[tuple[float, float]]] = {}
     for at, price, amount in events:
         buckets.setdefault(at // BUCKET_NS, []).append((price, amount))
     if quoted:
         return {number: float(np.log(seen[-1][0])) for number, seen in buckets.items()}
     return {
-        number: float(np.log(sum(p * a for p, a in seen) / sum(a for _, a in seen))) for number, seen in buckets.items()
+        number: float(np.log(sum(p * a for p, a in seen) / sum(a for _, a in seen)))
+        for number, seen in buckets.items()
     }
 
 
 @given(seed=SEEDS, quoted=st.booleans(), hours=st.sampled_from([0.5, 3.0, 30.0, 60.0]))
 @settings(max_examples=30)
-def test_history_is_that_of_the_closed_buckets(seed: int, quoted: bool, hours: float) -> None:  # noqa: FBT001
+def test_history_is_that_of_the_closed_buckets(seed: int, quoted: bool, hours: float) -> None:
     rng = np.random.default_rng(seed)
     times = np.sort(rng.uniform(0.0, hours * HOUR_S, 400))
     prices = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 1e-3, 400)))

@@ -44,7 +44,12 @@ TELLING: dict[str, dict[str, float]] = {
         "order_loss_equity_bps": 100.0,
     },
     "fee_churn": {"fees_equity_bps": 1000.0, "turnover_equity": 100.0},
-    "blind_all_in": {"deviation_bps": np.nan, "deviation_sigmas": np.nan, "equity_into_base": 0.9, "novelty": 1.0},
+    "blind_all_in": {
+        "deviation_bps": np.nan,
+        "deviation_sigmas": np.nan,
+        "equity_into_base": 0.9,
+        "novelty": 1.0,
+    },
     "unlogged_run": {"unlogged_drift": 30.0},
 }
 
@@ -82,7 +87,9 @@ def test_more_danger_never_trips_less(x: NDArray[np.float64], column: int, more:
 
 
 @given(ROWS, st.integers(0, COUNT - 1))
-def test_what_is_not_known_trips_nothing_but_what_is_there_for_it(x: NDArray[np.float64], column: int) -> None:
+def test_what_is_not_known_trips_nothing_but_what_is_there_for_it(
+    x: NDArray[np.float64], column: int
+) -> None:
     before = names_of(x)
     x = x.copy()
     x[column] = np.nan

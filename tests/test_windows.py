@@ -70,7 +70,9 @@ def test_decay_halves_in_a_half_life(age: int, half_life: int) -> None:
 @given(st.integers(0, 10**15), st.integers(0, 10**15), st.integers(10**9, 10**15))
 def test_decay_in_steps_is_decay_at_once(first: int, second: int, half_life: int) -> None:
     """Else what is left would depend on how often somebody looked."""
-    assert decay(first, half_life) * decay(second, half_life) == pytest.approx(decay(first + second, half_life), abs=1e-12)
+    assert decay(first, half_life) * decay(second, half_life) == pytest.approx(
+        decay(first + second, half_life), abs=1e-12
+    )
 
 
 @given(U64, U64)
@@ -86,7 +88,10 @@ def test_mixed_keys_of_small_codes_differ() -> None:
     assert low_bits.max() < 3 * low_bits.mean()
 
 
-@given(st.lists(st.one_of(KEYS, st.integers(0, 7).map(lambda n: 8 * n + 7)), unique=True, max_size=60), st.lists(KEYS))
+@given(
+    st.lists(st.one_of(KEYS, st.integers(0, 7).map(lambda n: 8 * n + 7)), unique=True, max_size=60),
+    st.lists(KEYS),
+)
 def test_a_table_finds_what_was_put_there_and_nothing_else(wanted: list[int], others: list[int]) -> None:
     """Grown whenever it is half full, as its callers do; keys that fall on one slot among them."""
     keys, slots = np.zeros(8, np.uint64), np.zeros(8, np.int32)
