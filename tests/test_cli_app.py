@@ -100,7 +100,7 @@ def test_replay_that_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     result, _ = replay(monkeypatch, Summary(blind_reasons={"no price: none yet": 4}, rejects=2))
     assert result.stdout == (
         "Read: fills 1,211; 2 bad rows left out\n"
-        "Judged: 1,204 fills of 31 days in 0.25 s; 4 could not be judged (no price 4)\n"
+        "Judged: 1,204 fills of 31 days in 0.25 s; 4 could not be judged (no price: 4)\n"
         "Found: nothing that looks like a drain\n"
         "\n"
         f"Look at it: {Path('out') / 'report.html'}\n"

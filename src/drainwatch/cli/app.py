@@ -343,7 +343,7 @@ def _show(summary: Any, screen: Screen) -> None:
     judged = f"Judged: {words.plural(summary.n_fills, 'fill')}{over} in {summary.engine_seconds:.2f} s"
     if summary.n_blind:
         reasons = ", ".join(
-            f"{words.spoken(name).partition(':')[0]} {n:,}"
+            f"{words.spoken(name).partition(':')[0]}: {n:,}"
             for name, n in sorted(summary.blind_reasons.items())
         )
         judged += f"; {summary.n_blind:,} could not be judged ({reasons})"
