@@ -100,7 +100,7 @@ def test_replay_that_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     result, _ = replay(monkeypatch, Summary(blind_reasons={"no price: none yet": 4}, rejects=2))
     assert result.stdout == (
         "Read: fills 1,211; 2 bad rows left out\n"
-        "Judged: 1,204 fills of 31 days in 0.25 s; 4 could not be judged (no price 4)\n"
+        "Judged: 1,204 fills of 31 days in 0.25 s; 4 could not be judged (no price: 4)\n"
         "Found: nothing that looks like a drain\n"
         "\n"
         f"Look at it: {Path('out') / 'report.html'}\n"
@@ -276,6 +276,31 @@ def test_model_show_prints_the_card(tmp_path: Path) -> None:
     assert "its hash matches" in result.stdout
     for line in ("trained_on.months  7", "rules              x, y", "arrays             1"):
         assert line in result.stdout
+
+
+def test_model_show_prints_the_figures_as_a_table(tmp_path: Path) -> None:
+    """A hundred lines of `metrics.fills.thieves.ping_pong.found` compare nothing."""
+
+    def level(found: float) -> dict[str, Any]:
+        return {
+            "false_incidents_a_month": 0.2,
+            "thieves": {"ping_pong": {"found": found, "gone_at_alert": 0.076}},
+        }
+
+    card = {"levels": ["fills", "orders"], "metrics": {"orders": level(1.0), "fills": level(0.5)}}
+    save_model(Model({"a": np.zeros(3)}, card), tmp_path)
+    shown = RUNNER.invoke(app, ["model", "show", str(tmp_path)]).stdout
+    assert "metrics.fills.false_incidents_a_month" in shown
+    assert "metrics.fills.thieves" not in shown
+    assert shown.endswith("thief      fills     orders\nping_pong  50% / 8%  100% / 8%\n")
+
+
+def test_demo_names_every_thief() -> None:
+    """One whom the help doesn't name is never tried."""
+    from drainwatch.lab.scenario import THIEVES
+
+    shown = RUNNER.invoke(app, ["demo", "--help"]).stdout
+    assert [thief for thief in THIEVES if thief not in shown] == []
 
 
 def test_damaged_model_is_refused(tmp_path: Path) -> None:

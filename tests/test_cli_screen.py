@@ -7,9 +7,11 @@ import sys
 
 import pytest
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drainwatch.cli import ExitCode
-from drainwatch.cli.screen import Screen
+from drainwatch.cli.screen import Screen, wrapped
 from drainwatch.errors import ConfigError, InputError
 
 
@@ -114,6 +116,29 @@ def test_colour_only_where_it_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def _with(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> Screen:
     monkeypatch.setenv(name, value)
     return Screen()
+
+
+def test_no_word_is_cut_on_a_terminal_and_no_line_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a chat or a file a line is a line; in a terminal of 80 columns half words are hard to read."""
+    said = "Now: revoke the API key\n  1. the loss is large\nhttps://an.address/that/stays/whole"
+    Screen().prose(said)
+    assert capsys.readouterr().out == said + "\n"
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "20")
+    Screen(no_color=True).prose(said)
+    assert terminal.getvalue() == (
+        "Now: revoke the API\n     key\n  1. the loss is\n     large\nhttps://an.address/that/stays/whole\n"
+    )
+
+
+@given(st.text(st.sampled_from("ab :.1\n"), max_size=200), st.integers(20, 100))
+def test_wrapping_changes_nothing_but_the_blanks(text: str, width: int) -> None:
+    shown = "\n".join(wrapped(line, width) for line in text.split("\n"))
+    assert shown.split() == text.split()
+    assert all(len(line) <= width for line in shown.split("\n") if len(line.split()) > 1)
 
 
 def test_table_in_plain_columns_and_drawn(

@@ -77,7 +77,7 @@ def test_wide_range_is_logarithmic() -> None:
     [
         ([0.00175, 0.00214], ["0.0018", "0.0019", "0.0020", "0.0021"]),
         ([0.0, 1_250_000.0], ["0", "500,000", "1 M"]),
-        ([5.84e-10, 5.9e-10], ["5.84e-10", "5.86e-10", "5.88e-10", "5.9e-10"]),
+        ([5.84e-10, 5.9e-10], ["5.84e-10", "5.86e-10", "5.88e-10", "5.90e-10"]),
         ([100.0, 90_000.0], ["100", "1,000", "10,000", "100,000"]),
     ],
 )
@@ -202,3 +202,21 @@ def test_numbers_that_no_market_has_are_left_out() -> None:
     assert "inf" not in svg
     assert "nan" not in svg
     assert "nan" not in money_chart([(0.0, 1.7e308), (1.0, -math.inf)], AXIS, None, "x")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.00176, 0.002, ["0.0018", "0.0019", "0.0020"]),
+        (2.1687e-6, 2.169e-6, ["2.1687e-6", "2.1688e-6", "2.1689e-6", "2.1690e-6"]),
+        (5.68e-8, 5.81e-8, ["5.70e-8", "5.75e-8", "5.80e-8"]),
+        (2.1e-7, 2.2e-7, ["2.10e-7", "2.15e-7", "2.20e-7"]),
+        (89_500, 90_500, ["89,500", "90,000", "90,500"]),
+        (130_010_000, 130_060_000, ["130.02 M", "130.04 M", "130.06 M"]),
+    ],
+)
+def test_labels_of_prices_fit_beside_the_plot(low: float, high: float, labels: list[str]) -> None:
+    """Coins that cost a millionth have long prices; a label that is cut off at the edge is a wrong price."""
+    shown = [label for _, label in Scale.around([low, high], 230).ticks()]
+    assert shown == labels
+    assert all(len(label) <= charts.MAX_LABEL for label in shown)

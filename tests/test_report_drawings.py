@@ -62,6 +62,26 @@ def test_equity_is_drawn_where_known() -> None:
     assert money["note"] == "From 8.20 to 4.90 ETH."  # what comes long after isn't the incident's
 
 
+def test_loss_of_a_single_fill_is_seen_in_the_money_left() -> None:
+    """What an account holds is known before each fill: drawn as it comes, the robbery would not show."""
+    rows = fills(1)
+    next_ms = START_MS + 3_600_000
+    series = np.array([[START_MS - 1_000, 8.2], [START_MS, 8.2], [next_ms, 4.9]])
+    _, money = draw(rows, equity={"main": series})
+    assert money["title"] == "Money left, ETH"
+    assert money["note"] == ("From 8.20 to 4.90 ETH. The last is of the next fill, 7 Mar 2018 15:55:00 UTC.")
+    assert draw(rows, equity={"main": series[:2]})[1]["title"] == "Money gone so far, ETH"
+    long_after = np.array([[START_MS, 8.2], [START_MS + 30 * 86_400_000, 4.9]])
+    assert draw(rows, equity={"main": long_after})[1]["title"] == "Money gone so far, ETH"
+
+
+def test_legend_and_note_say_where_no_worth_is_known() -> None:
+    assert draw(fills())[0]["worth"]
+    blind = draw(fills(fair_price=None, deviation_bps=None))[0]
+    assert not blind["worth"]
+    assert blind["note"].endswith("What they were worth is unknown.")
+
+
 def test_market_is_drawn_where_known() -> None:
     line = [(START_MS + 1_000 * n, 0.002) for n in range(100)]
     assert draw(fills(), market={"XRP/ETH": line})[0]["market"]

@@ -60,6 +60,13 @@ def test_headline_of_several_pairs() -> None:
     assert "sold on XRP/ETH and ADA/BTC at prices 12 % worse than fair value" in said
 
 
+def test_headline_says_no_price_where_most_fills_have_none_to_compare() -> None:
+    """Two fills that are known don't tell how the other twenty were."""
+    unknown = {"fair_price": None, "deviation_bps": None, "fair_source": "none"}
+    rows = [fill(0), fill(1), *(fill(n, **unknown) for n in range(2, 22))]
+    assert "sold on XRP/ETH: 3.36 ETH gone" in headline(incident(rows), rows)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -114,6 +121,12 @@ def test_when_tells_of_escalation_and_end() -> None:
     assert "; critical since 7 Mar 2018 14:56:00 UTC" in said
     assert said.endswith("; closed 7 Mar 2018 16:55:00 UTC")
     assert "alert at once by fill f0" in when(incident(fills(1)))
+
+
+def test_alert_on_another_day_tells_the_day() -> None:
+    """The time alone would be read as of the first fill's day."""
+    said = when(incident(alerted_at=START_MS + 88_200_000))
+    assert "; alert 8 Mar 2018 15:25:00 UTC, 1 day later by fill f1" in said
 
 
 def test_changed_kind_is_told() -> None:
@@ -192,6 +205,13 @@ class TestVerdict:
         assert said.startswith(
             "2 incidents in 50 fills of 6 min 30 s. The worst: between 14:55:00 and 15:01:30"
         )
+
+    def test_losses_in_several_currencies_arent_ranked_by_their_numbers(self) -> None:
+        """63 USDT is less than 0.1 BTC, whatever the figures say."""
+        few = incident(fills(2), id="b2", equity_share=None, loss=63.0, loss_currency="USDT")
+        many = incident(equity_share=None, loss=0.1, loss_currency="BTC")
+        assert "The worst: " in (said := verdict([few, many], FillTable(fills()), {}))
+        assert "0.1 BTC gone" in said
 
 
 def test_keys_of_fakes_are_those_of_the_contract() -> None:

@@ -183,7 +183,9 @@ def test_rarity(p_value: float | None, said: str) -> None:
 def test_listing_counts_what_it_leaves_out() -> None:
     assert words.listing(["A"]) == "A"
     assert words.listing("AB") == "A and B"
-    assert words.listing("ABCDEF", noun="more pairs") == "A, B, C and 3 more pairs"
+    assert words.listing("ABCDEF") == "A, B, C and 3 more"
+    assert words.listing("ABCDEF", noun="pair") == "A, B, C and 3 more pairs"
+    assert words.listing("ABCD", noun="pair") == "A, B, C and 1 more pair"
     assert words.listing([]) == "unknown"
 
 

@@ -115,7 +115,9 @@ def demo(
         str,
         typer.Option(
             metavar="KIND",
-            help="How he drains: planted_wall, ping_pong, slow_bleed, liquidate_then_pump, far_quote.",
+            help="How he drains: planted_wall, ping_pong, slow_bleed, liquidate_then_pump, off_market_maker, "
+            "boosted_coin, fee_churn, stable_skim, far_quote, wall_suppression, twin_skim, triangle, "
+            "thin_perp, coordinated_pump.",
         ),
     ] = "ping_pong",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same drain.")] = 7,
@@ -128,15 +130,15 @@ def demo(
         from drainwatch.cli import shells
 
         made = shells.simulate(out / "tables", thief, seed)
-        screen.out(f"An owner's bot, simulated: {_lower_first(made.owner)}")
-        screen.out(f"Then somebody gets its API key: {_lower_first(made.thief)}")
+        screen.prose(f"An owner's bot, simulated: {_lower_first(made.owner)}")
+        screen.prose(f"Then somebody gets its API key: {_lower_first(made.thief)}")
         screen.out(f"The tables of it, as an exchange would give them: {out / 'tables'}")
         screen.out()
         with screen.progress() as progress:
             summary = shells.replay(made.tables, out, progress=progress)
         _show(summary, screen)
         screen.out()
-        screen.out(_truth(made, summary.incidents))
+        screen.prose(_truth(made, summary.incidents))
         screen.out()
         screen.out("Now with your own:")
         screen.out("  drainwatch replay --fills YOUR_FILLS.csv --trades TAPE.csv --out out")
@@ -308,11 +310,35 @@ def _named(*paths: str | None) -> dict[str, str | None]:
 
 
 def _show_card(card: Mapping[str, Any], screen: Screen) -> None:
-    """Print a model's card: one line a value, arrays only counted."""
-    rows = list(_flat({name: value for name, value in card.items() if name != "arrays"}))
+    """Print a model's card: one line a value, arrays only counted, the figures of each thief as a table."""
+    metrics = card.get("metrics", {})
+    order = card.get("levels", [])
+    levels = [name for name, value in metrics.items() if isinstance(value, dict) and "thieves" in value]
+    levels.sort(key=lambda name: order.index(name) if name in order else len(order))
+    plain = {name: value for name, value in card.items() if name != "arrays"}
+    if levels:
+        plain["metrics"] = metrics | {
+            level: {name: value for name, value in metrics[level].items() if name != "thieves"}
+            for level in levels
+        }
+    rows = list(_flat(plain))
     if isinstance(card.get("arrays"), dict):
         rows.append(("arrays", str(len(card["arrays"]))))
     screen.table(("card", ""), rows)
+    if levels:
+        screen.out()
+        screen.prose("How many drains were found / how much was gone at the alert, by what is given:")
+        screen.table(("thief", *levels), _by_thief(metrics, levels))
+
+
+def _by_thief(metrics: Mapping[str, Any], levels: Sequence[str]) -> list[tuple[str, ...]]:
+    """Figures of a model as rows: a thief, then at each level the shares found and gone at the alert."""
+    rows = []
+    for thief in metrics[levels[0]]["thieves"]:
+        cells = [metrics[level]["thieves"].get(thief) for level in levels]
+        told = ["" if c is None else f"{c['found']:.0%} / {c['gone_at_alert']:.0%}" for c in cells]
+        rows.append((thief, *told))
+    return rows
 
 
 def _flat(card: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
@@ -339,15 +365,15 @@ def _show(summary: Any, screen: Screen) -> None:
     rows = {name: count_rows(count)[0] for name, count in summary.counts.items()}
     read = ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
     rejects = summary.rejects
-    screen.out(f"Read: {read}" + (f"; {words.plural(rejects, 'bad row')} left out" if rejects else ""))
+    screen.prose(f"Read: {read}" + (f"; {words.plural(rejects, 'bad row')} left out" if rejects else ""))
     judged = f"Judged: {words.plural(summary.n_fills, 'fill')}{over} in {summary.engine_seconds:.2f} s"
     if summary.n_blind:
         reasons = ", ".join(
-            f"{words.spoken(name).partition(':')[0]} {n:,}"
+            f"{words.spoken(name).partition(':')[0]}: {n:,}"
             for name, n in sorted(summary.blind_reasons.items())
         )
         judged += f"; {summary.n_blind:,} could not be judged ({reasons})"
-    screen.out(judged)
+    screen.prose(judged)
     if not summary.n_incidents:
         found = (
             "nothing that looks like a drain" if summary.n_blind < summary.n_fills else "nothing, being blind"

@@ -6,7 +6,10 @@ rich is loaded only where a terminal is there to show it.
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -105,8 +108,15 @@ class Screen:
     def incident(self, text: str) -> None:
         """Write an incident's text: its first line stands out."""
         first, _, rest = text.partition("\n")
-        self.out(first, "bold red" if first.startswith("CRITICAL") else "bold yellow")
-        self.out(rest)
+        self.prose(first, "bold red" if first.startswith("CRITICAL") else "bold yellow")
+        self.prose(rest)
+
+    def prose(self, text: str, style: str = "") -> None:
+        """Write sentences to stdout: on a terminal no word is cut in two, elsewhere lines stay whole."""
+        if getattr(sys.stdout, "isatty", lambda: False)():
+            width = shutil.get_terminal_size().columns
+            text = "\n".join(wrapped(line, width) for line in text.split("\n"))
+        self.out(text, style)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write a table to stdout: drawn on a terminal, in plain columns elsewhere."""
@@ -160,6 +170,16 @@ class Screen:
     def _coloured(self, stream: object) -> bool:
         """Tell whether colour would be seen."""
         return not self._plain and bool(getattr(stream, "isatty", lambda: False)())
+
+
+def wrapped(line: str, width: int) -> str:
+    """Break a line between words; what goes on stands below the text behind its mark (`When:`, `1.`)."""
+    hang = re.match(r" *(?:\d+\. |[A-Z][a-z]+: )?", line)
+    indent = " " * min(hang.end() if hang else 0, width // 4)
+    broken = textwrap.wrap(
+        line, max(width, 20), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(broken)
 
 
 def _without_controls(text: str) -> str:

@@ -30,6 +30,8 @@ BOTTOM = 24
 """Pixels below the plot, for the times."""
 LOG_FROM = 6.0
 """Highest over lowest price from which on the scale is logarithmic."""
+MAX_LABEL = 10
+"""Characters that fit beside the plot, on a phone as well."""
 LARGEST = 1e300
 """Prices and amounts from which on nothing is drawn: no market has them, and sums would overflow."""
 TIME_STEPS_S = (
@@ -105,10 +107,9 @@ class Scale:
         raw = (self.high - self.low) / about
         magnitude = 10.0 ** math.floor(math.log10(raw))
         step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= raw * 0.999)
-        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         first = math.ceil(self.low / step)
         values = [n * step for n in range(first, math.floor(self.high / step) + 1)]
-        return [(value, _label(value, decimals)) for value in values]
+        return [(value, _label(value, step)) for value in values]
 
     def _log_ticks(self, about: int) -> list[tuple[float, str]]:
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
@@ -121,17 +122,29 @@ class Scale:
         return [(value, words.number(value, 3)) for value in values]
 
 
-def _label(value: float, decimals: int) -> str:
-    """Label a round value: plain where it is short, `1.2 M` or `5.8e-10` where it isn't."""
+def _label(value: float, step: float) -> str:
+    """Label a round value as finely as the step needs, in the room that there is beside the plot.
+
+    Plain where it is short, `130.05 M` or `2.1687e-6` where it isn't.
+    """
     if value == 0:
         return "0"
-    if abs(value) >= 1e6:
-        for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-            if size <= abs(value) < 1e15:
-                return f"{words.number(value / size)} {letter}"
-    if decimals > 8 or abs(value) >= 1e6:
-        return words.number(value, 5)
-    return f"{value:,.{decimals}f}"
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if size <= abs(value) < 1e15:
+            short = f"{value / size:,.{_decimals(step / size)}f}"
+            return f"{short.rstrip('0').rstrip('.') if '.' in short else short} {letter}"
+    plain = f"{value:,.{_decimals(step)}f}"
+    if len(plain.removeprefix("-")) <= MAX_LABEL and abs(value) < 1e15:
+        return plain
+    exponent = math.floor(math.log10(abs(value)))
+    # as many digits as tell it from its neighbours, however far below it the step is
+    mantissa = f"{value:.{max(0, exponent - math.floor(math.log10(step) + 1e-9))}e}".partition("e")[0]
+    return f"{mantissa}e{exponent}"
+
+
+def _decimals(step: float) -> int:
+    """How many decimals a multiple of a step needs."""
+    return max(0, -math.floor(math.log10(step) + 1e-9))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ MAX_CHARTS = 3
 LEAST_SHARE = 0.05
 """Symbols with fewer fills than this part of the first one's aren't drawn: a straggler says nothing."""
 
+LONGEST_WAIT_MS = 86_400_000
+"""How long after an incident a look at the money still belongs to it."""
+
 Series = Mapping[Any, Any]
 """By name: pairs of time in ms and value, as a sequence or an array of shape (points, 2), by time."""
 
@@ -97,9 +100,12 @@ def _prices(
         note = f"{words.upper_first(words.between(axis.first_ms, axis.last_ms))}."
         if len(marks) < len(near):
             note += f" {len(marks):,} of {len(near):,} fills drawn."
+        if not any(mark.fair > 0 for mark in marks):
+            note += " What they were worth is unknown."
         drawn.append(
             {"title": f"{symbol}: paid or got, against what it was worth", "svg": svg, "note": note}
             | {"prices": True, "market": len(points) > 1, "others": len(near) > count}
+            | {"worth": any(mark.fair > 0 for mark in marks)}
         )
     if len(symbols) > len(shown):
         drawn[-1]["note"] += f" {words.plural(len(symbols) - len(shown), 'more pair')} not drawn."
@@ -124,22 +130,34 @@ def _money(
     axis = _axis(table, rows)
     alerted = words.as_ms(incident.get("alerted_at"))
     points = _points(equity.get(incident.get("account")))
-    points = points[(points[:, 0] <= axis.last_ms) & np.isfinite(points[:, 1])]
-    if len(points):
+    points = points[np.isfinite(points[:, 1])]
+    times = table.floats("timestamp")[rows]
+    last_ms = float(np.nanmax(times))
+    # known only before each fill: what the last one took is seen at the account's next, drawn where it went
+    after = points[points[:, 0] > last_ms][:1]
+    points = points[points[:, 0] <= axis.last_ms]
+    soon = len(after) > 0 and axis.last_ms < after[0, 0] <= last_ms + LONGEST_WAIT_MS
+    late = soon and len(points) > 0
+    if late:
+        points = np.concatenate([points, [[last_ms, after[0, 1]]]])
+    seen = late or bool((points[:, 0] > np.nanmin(times)).any())
+    lost = losses(incident, table, rows)
+    if len(points) and (seen or lost is None):
         before = points[points[:, 0] <= axis.first_ms]
         start = float((before[-1] if len(before) else points[0])[1])
         currency = summary.get("equity_currency") or incident.get("loss_currency")
         note = f"From {words.money(start)} to {words.money(points[-1, 1], currency)}."
+        if late:
+            note += f" The last is of the next fill, {words.moment(after[0, 0])}."
         label = f"Money left in the account over time. {note}"
         svg = charts.money_chart(points.tolist(), axis, alerted, label)
         name = words.clean(currency, 20)
         title = f"Money left, {name}" if name else "Money left"
         return [{"title": title, "svg": svg, "note": note, "prices": False}]
-    lost = losses(incident, table, rows)
     if lost is None:
         return []
     steps = [(axis.first_ms, 0.0)]
-    steps += zip(table.floats("timestamp")[rows].tolist(), np.cumsum(lost).tolist(), strict=True)
+    steps += zip(times.tolist(), np.cumsum(lost).tolist(), strict=True)
     currency = words.clean(incident.get("loss_currency"), 20)
     note = f"{words.money(steps[-1][1], currency)} in the end."
     svg = charts.money_chart(steps, axis, alerted, f"Money lost so far. {note}", loss=True)

@@ -7,6 +7,7 @@ that even a mistake in here could not.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -104,8 +105,8 @@ def _style() -> Markup:
 
 
 def _keep(said: str) -> str:
-    """Keep a number and its percent sign on one line."""
-    return said.replace(" %", "\u00a0%")
+    """Keep a number and its percent sign, currency or UTC on one line."""
+    return re.sub(r"(?<=\d) (?=%|[A-Z]{3,5}\b)", "\u00a0", said)
 
 
 def _title(incidents: Sequence[Incident]) -> str:

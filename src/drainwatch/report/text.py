@@ -39,7 +39,7 @@ def headline(incident: Incident, fills: Fills | FillTable | None = None) -> str:
     account = words.clean(incident.get("account")) or "default"
     stolen = is_theft(incident)
     who = "somebody" if stolen else f"account {account}"
-    pairs = words.listing(incident.get("symbols") or (), noun="more pairs")
+    pairs = words.listing(incident.get("symbols") or (), noun="pair")
     off = how_far_off(incident, table)
     done = f"{words.upper_first(when)} {who} {_verb(incident)} {pairs}{' ' + off if off else ''}"
     loss = words.as_float(incident.get("loss"))
@@ -95,6 +95,8 @@ def how_far_off(incident: Incident, table: FillTable) -> str:
     worth = np.where(fair > 0, fair * amount, np.nan)
     known = np.isfinite(paid * amount) & np.isfinite(worth)
     sides = {table.value("side", int(row)) for row in rows[known]}
+    if 2 * known.sum() < len(rows):  # what holds for a few of them isn't what happened
+        return ""
     one_pair = len(table.symbols(rows[known])) == 1
     if one_pair and len(sides) == 1:
         off = words.off_price(sides.pop(), (paid * amount)[known].sum(), worth[known].sum())
@@ -204,7 +206,7 @@ def _facts(incident: Incident, table: FillTable) -> list[tuple[str, str]]:
     kind, at_first = kind_of(incident), words.kind_of(incident.get("kind"))
     what = kind.title + ("" if at_first is kind else f"; at the alert: {at_first.title}")
     off = how_far_off(incident, table)
-    pairs = words.listing(incident.get("symbols") or (), noun="more pairs")
+    pairs = words.listing(incident.get("symbols") or (), noun="pair")
     facts = [
         ("What", what),
         ("Where", f"{pairs}: {count_sides(incident.get('fills') or ())}{', ' + off if off else ''}"),
@@ -233,8 +235,9 @@ def when(incident: Incident) -> str:
         late = "" if opened is None else f", {words.duration(alerted - opened)} later"
         fill = incident.get("alert_fill") or {}
         by = f" by fill {words.clean(fill.get('id'))}" if fill.get("id") is not None else ""
-        same = opened == alerted
-        said += f"; alert at once{by}" if same else f"; alert {words.clock(alerted)}{late}{by}"
+        same, day = opened == alerted, words.day(opened) == words.day(alerted)
+        at = words.clock(alerted) if day else words.moment(alerted)
+        said += f"; alert at once{by}" if same else f"; alert {at}{late}{by}"
     if words.as_ms(incident.get("escalated_at")) is not None:
         said += f"; critical since {words.moment(incident['escalated_at'])}"
     closed = words.as_ms(incident.get("closed_at"))
@@ -252,7 +255,8 @@ def verdict(incidents: Sequence[Incident], table: FillTable, summary: Mapping[st
     length = 0 if first is None or last is None else last - first
     over = f" of {words.duration(length)}" if length > 0 else ""
     if incidents:
-        worst = max(incidents, key=_gravity)
+        alike = len({incident.get("loss_currency") for incident in incidents}) == 1
+        worst = max(incidents, key=lambda incident: _gravity(incident, alike=alike))
         said = headline(worst, table)
         if len(incidents) == 1:
             return said
@@ -264,13 +268,18 @@ def verdict(incidents: Sequence[Incident], table: FillTable, summary: Mapping[st
     return said + (f"; {blind:,} more could not be judged." if blind else ".")
 
 
-def _gravity(incident: Incident) -> tuple[bool, float, float]:
-    """Rank incidents: critical ones first, then by share of the account, then by loss."""
+def _gravity(incident: Incident, *, alike: bool) -> tuple[bool, float, float]:
+    """Rank incidents: critical ones first, then by share of the account, then by loss.
+
+    Losses in several currencies (not `alike`) can't be compared, 63 USDT is less than 0.1 BTC:
+    then the one with most fills goes before.
+    """
     share, loss = words.as_float(incident.get("equity_share")), words.as_float(incident.get("loss"))
+    size = loss if alike else float(len(incident.get("fills") or ()))
     return (
         severity_of(incident) == "critical",
         share if math.isfinite(share) else 0.0,
-        loss if math.isfinite(loss) else 0.0,
+        size if math.isfinite(size) else 0.0,
     )
 
 

@@ -214,13 +214,14 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
-def listing(names: Iterable[object], most: int = 3, noun: str = "more") -> str:
-    """Join names: `A`, `A and B`, `A, B, C and 4 more`."""
+def listing(names: Iterable[object], most: int = 3, noun: str = "") -> str:
+    """Join names: `A`, `A and B`, `A, B, C and 4 more`, with a noun `A, B, C and 4 more pairs`."""
     shown = [clean(name) for name in names]
     if not shown:
         return "unknown"
     if len(shown) > most:
-        shown = [*shown[:most], f"{len(shown) - most:,} {noun}"]
+        rest = len(shown) - most
+        shown = [*shown[:most], plural(rest, f"more {noun}") if noun else f"{rest:,} more"]
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
 
 
