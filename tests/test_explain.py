@@ -69,7 +69,7 @@ def test_reasons_read_as_sentences() -> None:
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 def test_no_reason_needs_a_table_of_units(feature: object) -> None:
     """Basis points and powers of e are for the scores file."""
-    column = FEATURES.index(feature)  # type: ignore[arg-type]
+    column = FEATURES.index(feature)
     said = reason_of(column, 3.25, 1.5)
     assert (said.value, said.typical) == (3.25, 1.5)
     assert not re.search(r"\bbps\b|e\^|[{}]", said.text)
