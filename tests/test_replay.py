@@ -303,6 +303,8 @@ def test_summary_counts_what_was_read(files: dict[str, str], tmp_path: Path) -> 
     assert first == robbed()["fills"]["timestamp"].min()
     assert last == robbed()["candles"]["timestamp"].max() + 60_000  # when it closed
     assert {step[0] for step in told} == {f"reading {name}" for name in files} | {"judging fills"}
+    judging = [step for step in told if step[0] == "judging fills"]
+    assert judging[0] == ("judging fills", 0, n_fills)  # before the first batch, which may have to compile
     assert told[-1] == ("judging fills", n_fills, n_fills)
 
 

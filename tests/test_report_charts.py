@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -220,3 +220,19 @@ def test_labels_of_prices_fit_beside_the_plot(low: float, high: float, labels: l
     shown = [label for _, label in Scale.around([low, high], 230).ticks()]
     assert shown == labels
     assert all(len(label) <= charts.MAX_LABEL for label in shown)
+
+
+@example(first_ms=1_749_842_543_000.0, magnitude=5.13)  # 135 s
+@given(first_ms=st.floats(0, 4e12), magnitude=st.floats(3, 11))
+def test_times_below_a_plot_dont_stand_over_each_other(first_ms: float, magnitude: float) -> None:
+    """On a phone, where `19:22:30` and `19:23:00` have hardly room beside each other."""
+    svg = money_chart([(first_ms, 1.0)], TimeAxis.over(first_ms, first_ms + 10**magnitude), None, "")
+    labels = [text for text in parse(svg).iter("text") if str(text.get("x")).endswith("%")]
+    assert labels
+    ends = -math.inf
+    for text in labels:
+        wide = len(str(text.text)) * 6.5
+        part = {"start": 0.0, "middle": 0.5, "end": 1.0}[str(text.get("text-anchor"))]
+        begins = float(str(text.get("x")).rstrip("%")) / 100 * 250 - wide * part
+        assert begins >= ends - 0.1
+        ends = begins + wide

@@ -97,23 +97,43 @@ def reason_of(column: int, value: float, typical: float) -> Reason:
     """A feature's value in words."""
     feature = FEATURES[column]
     shown = {"value": show(value, feature.unit), "typical": show(typical, feature.unit)}
-    text = feature.text.format(**shown)
+    # `show` brings the unit along, or has taken the logarithm away
+    text = feature.text.replace("{value} bps", "{value}").replace("e^{value}", "{value}").format(**shown)
     usual = shown["typical"] if "{value}" in feature.text or typical > 0.0 else "none"
     text += f" (usual: {usual})"
     return Reason(feature.name, value, typical, text)
 
 
 def show(value: float, unit: str) -> str:
-    """A number as people read it: shares in per cent, the rest with three digits."""
-    if not math.isfinite(value):
-        return "unknown"
-    return f"{_digits(100.0 * value)} %" if unit == "share" else _digits(value)
+    """A number as people read it: shares and basis points in per cent, ln ratios as ratios."""
+    if unit == "ln ratio":
+        return _digits(math.exp(min(value, 700.0)))  # beyond it there is no float64
+    if unit == "share":
+        return _percent(100.0 * value)
+    return _percent(value / 100.0) if unit.startswith("bps") else _digits(value)
+
+
+def _percent(value: float) -> str:
+    """A percentage, as far as it is known."""
+    return f"{_digits(value)} %" if math.isfinite(value) else "unknown"
 
 
 def _digits(value: float) -> str:
-    if abs(value) >= 999.5:  # three digits would round it up to 1e+03
-        return f"{value:,.0f}"
-    return "0" if abs(value) < 5e-4 else f"{value:.3g}"
+    """Three significant digits: `0.00114`, `33.7`, `56,300`, `108 million`; `unknown` where not finite."""
+    if not math.isfinite(value):
+        return "unknown"
+    size = abs(value)
+    if size < 5e-5:
+        return "0"
+    if size < 1e-3:
+        return f"{value:.6f}".rstrip("0")
+    if size < 999.5:
+        return f"{value:.3g}"
+    rounded = float(f"{value:.3g}")
+    for scale, name in ((1e9, "billion"), (1e6, "million")):
+        if scale <= abs(rounded) < 1e12:
+            return f"{rounded / scale:.3g} {name}"
+    return f"{rounded:,.0f}" if size < 1e6 else f"{value:.2e}"
 
 
 def kind_of(

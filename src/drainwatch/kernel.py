@@ -380,9 +380,14 @@ def _judge_fill(
     else:
         new_order = pair.fills == 0 or fill.side != pair.run_side or ts_ns - pair.run_ns > 1_000_000_000
     logged = in_log(account, fill, state.log_keys, state.log_slots)
-    counted = value * (LOGGED_SHARE if logged > 0.0 else 1.0)
+    # deviations are relative to what it was worth, not to what was paid for it
+    worth = value * np.exp(fair.level) / fill.price
+    counted = worth * (LOGGED_SHARE if logged > 0.0 else 1.0)
     excess_value = 1e-4 * (deviation - allowance) * counted
-    noise_value = 1e-4 * noise * value
+    noise_value = 1e-4 * noise * worth
+    if forced:  # what the venue closes is no doing of the account's: it counts for nothing and teaches nothing
+        counted = 0.0
+        excess_value = 0.0
     fade_flows(account, ts_ns)
     take_excess(account, ts_ns, new_order, sigmas, excess_value, 1e-4 * noise * counted)
     trip = trip_sigmas(pair, fill, fair.sigma, allowance)
@@ -390,10 +395,10 @@ def _judge_fill(
     unit_price = value / fill.amount  # of one unit of the base, in value
     if np.isnan(trip) and not market.derivative:
         trip = cross_trip_sigmas(base, fill, unit_price, fair.sigma, allowance)
+    if forced:
+        trip = np.nan
     take_trip_sigmas(account, new_order, trip)
     take_logged(account, ts_ns, new_order, logged)
-    if forced:
-        account.order_value = 0.0
 
     # what happened
     order_value = take_flow(pair, account, fill, fair.level, value, fee_value, new_order)
@@ -450,7 +455,8 @@ def _judge_fill(
     # from here on it is the past
     if not flagged:
         base.value = unit_price
-        _learn(account, pair, fill, sigmas, deviation, logged, new_order, order_value, noise_value)
+        learned = np.nan if forced else sigmas
+        _learn(account, pair, fill, learned, deviation, logged, new_order, order_value, noise_value)
     take_trip(pair, fill)
     if not market.derivative:
         take_position(base, fill, fill.amount, unit_price)

@@ -190,6 +190,8 @@ def judge(
         for events in (batch.rows, batch.fills):
             if len(events):
                 found.last_ns = max(found.last_ns, int(events["ts_ns"][-1]))
+        if found.n_fills == 0:  # the first batch of a version waits for the compiler: say for what
+            say("judging fills", 0, tables.n_fills)
         started = time.process_time()
         engine.feed(batch)
         blocks, _ = engine.take_outputs()

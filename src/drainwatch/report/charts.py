@@ -32,6 +32,10 @@ LOG_FROM = 6.0
 """Highest over lowest price from which on the scale is logarithmic."""
 MAX_LABEL = 10
 """Characters that fit beside the plot, on a phone as well."""
+NARROWEST = 250
+"""Pixels across that a plot has on a phone."""
+LETTER = 6.5
+"""Pixels across that a letter of a label takes, at most."""
 LARGEST = 1e300
 """Prices and amounts from which on nothing is drawn: no market has them, and sums would overflow."""
 TIME_STEPS_S = (
@@ -314,6 +318,7 @@ def _frame(scale: Scale, axis: TimeAxis, about: int = 4) -> Markup:
             )
         )
     base = TOP + scale.height
+    written = -math.inf
     for across, label in axis.ticks():
         parts.append(
             Markup('<line class="grid" x1="{0:.2f}%" x2="{0:.2f}%" y1="{1}" y2="{2}"/>').format(
@@ -321,6 +326,11 @@ def _frame(scale: Scale, axis: TimeAxis, about: int = 4) -> Markup:
             )
         )
         anchor = "start" if across < 6 else "end" if across > 94 else "middle"
+        wide = 100 * len(label) * LETTER / NARROWEST
+        begin = across - wide * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+        if begin < written:  # on a phone it would stand over the one before
+            continue
+        written = begin + wide
         parts.append(
             Markup('<text class="tick" x="{:.2f}%" y="{}" text-anchor="{}">{}</text>').format(
                 across, base + 19, anchor, label
