@@ -200,6 +200,11 @@ def test_a_kind_is_told_by_what_gives_it_away(
             {"trip_drift": 3.0, "flips": 9.0, "round_trip_bps": 900.0, "deviation_bps": 200.0},
             "planted_wall",
         ),
+        (
+            {},
+            {"trip_drift": 11.0, "flips": 4.0, "equal_amounts": 3.0, "deviation_bps": 500.0},
+            "planted_wall",
+        ),
         ({}, {"symbols_sold": 3.0, "novelty": 0.1, "deviation_bps": 200.0}, "planted_wall"),
         (SELL, {"push_bps": 300.0, "deviation_bps": 400.0}, "planted_wall"),  # worse than it pushed
         ({"gap_sigmas": -6.0}, {"witness_gap_sigmas": 6.0, "deviation_bps": 200.0}, "planted_wall"),

@@ -550,12 +550,12 @@ def test_quiet_is_counted_from_the_last_flagged_fill() -> None:
     story.bad(0)
     story.fill(HOUR_S - 1)  # worse than usual, but not flagged: that happens
     told = tell(story)
-    assert told.rows[0]["closed_at"] is None
     assert told.book.next_deadline() == ns(HOUR_S)
-    told.book.advance(ns(HOUR_S) - 1)
-    assert told.rows[0]["closed_at"] is None
-    told.book.advance(ns(HOUR_S))
-    assert told.rows[0]["closed_at"] == (START_S + HOUR_S) * 1000
+    ends = []
+    for now in (ns(HOUR_S) - 1, ns(HOUR_S), ns(DAY_S)):
+        told.book.advance(now)
+        ends.append(told.only.closed_ns)
+    assert ends == [None, ns(HOUR_S), ns(HOUR_S)]
     assert told.book.next_deadline() is None
 
 
@@ -798,6 +798,23 @@ def test_snapshot_restore_and_go_on_is_no_stop(fills: list[dict[str, Any]], shar
         assert json.dumps(resumed.snapshot()) == json.dumps(whole.snapshot())
         assert resumed.next_deadline() == whole.next_deadline()
     assert json.dumps(held) == text
+
+
+@pytest.mark.parametrize(("total", "opens"), [(15.0, False), (25.0, True)])
+def test_a_restored_book_remembers_the_old_peak(total: float, opens: bool) -> None:
+    """A restart in the night would bring the evening's alert again."""
+    story = Story()
+    story.bad(0, total=20.0)
+    story.bad(2 * HOUR_S, total=total)
+    names = Names()
+    batch, judged, features = story.judged(names)
+    first = new_book(names)
+    first.take(part(batch, 0, 1), judged[:1], features[:1])
+    first.advance(ns(HOUR_S))
+    resumed = new_book(names)
+    resumed.restore(first.snapshot())
+    resumed.take(part(batch, 1, 2), judged[1:], features[1:])
+    assert len(resumed.incidents) == 1 + opens
 
 
 def test_a_snapshot_stays_as_it_was_taken() -> None:
