@@ -259,7 +259,7 @@ def features(
 def show_model(
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="[PATH]", help="Folder of a model.  [default: the one that comes along]"),
+        typer.Argument(metavar="PATH", help="Folder of a model.  [default: the one that comes along]"),
     ] = None,
     no_color: NoColor = False,
     debug: Debug = False,
