@@ -287,6 +287,19 @@ def test_report_escapes_names_from_outside(tmp_path: Path) -> None:
         assert raw not in page
 
 
+def test_files_left_aside_are_named(tmp_path: Path) -> None:
+    """Half of the fills under an unknown ending must not go missing without a word."""
+    work = tmp_path / "fills"
+    work.mkdir()
+    write({"fills": robbed()["fills"].iloc[:20]}, work)
+    (work / "more.json").write_text("[]")
+    shown = command("replay", "--fills", str(work), "--out", str(tmp_path / "out"))
+    assert shown.returncode == 0
+    assert shown.stderr == f"drainwatch: fills: {work}: left aside more.json: no table by their ending\n"
+    quiet = command("replay", "--quiet", "--fills", str(work), "--out", str(tmp_path / "out"))
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+
+
 def test_summary_counts_what_was_read(files: dict[str, str], tmp_path: Path) -> None:
     told: list[tuple[str, int, int | None]] = []
     summary = replay_tables(TablePaths(**files), tmp_path / "out", progress=lambda *step: told.append(step))

@@ -102,6 +102,8 @@ class ReplaySummary:
     span_ms: tuple[int, int] | None
     fills: dict[str, Any]
     """Columns of the fills that the report shows."""
+    notes: list[str]
+    """What else the owner should know: files that were left aside."""
 
     @property
     def n_incidents(self) -> int:
@@ -162,6 +164,7 @@ def replay_tables(
         engine_seconds=judged.engine_seconds,
         span_ms=judged.span_ms,
         fills=page.fills,
+        notes=tables.notes,
     )
 
 

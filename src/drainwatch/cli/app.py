@@ -175,6 +175,8 @@ def replay(
             summary = shells.replay(
                 tables, out, model=model, settings=settings, strict=strict, progress=progress
             )
+        for note in summary.notes:
+            screen.note(f"drainwatch: {note}")
         _show(summary, screen)
         if summary.n_incidents:
             raise typer.Exit(exit_code)
