@@ -35,6 +35,7 @@ class Summary:
     out: Path = Path("out")
     engine_seconds: float = 0.25
     span_ms: tuple[int, int] | None = (START_MS - 31 * 86_400_000, START_MS)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def n_incidents(self) -> int:

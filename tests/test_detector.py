@@ -404,6 +404,7 @@ MISFITS: dict[str, Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]]
     "a rule more": lambda model: model | {"rule_nats": np.ones((len(LEVELS), len(RULES) + 1))},
     "rules of another level": lambda model: model | {"rule_nats": model["rule_nats"][1:]},
     "a forest less": _one_forest_less,
+    "a single knot": lambda model: model | {name: model[name][:, :, :1] for name in ("knots", "nats")},
 }
 
 
@@ -412,6 +413,29 @@ def test_arrays_of_other_shapes_are_refused(misfit: str) -> None:
     """Compiled code checks no bounds: what doesn't fit would be read from beyond the arrays."""
     with pytest.raises(ModelError, match="expected arrays of this version's shapes in the model"):
         judge_from(MISFITS[misfit](tiny_model()), NAMES, 0.1)
+
+
+UNSOUND: dict[str, Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]] = {
+    "texts": lambda model: model | {"floor": model["floor"].astype(str)},
+    "half the precision": lambda model: model | {"nats": model["nats"].astype(np.float32)},
+    "a scale of nothing": lambda model: model | {"scale": np.zeros(COUNT)},
+    "no number": lambda model: model | {"floor": np.full(COUNT, NAN)},
+    "knots that fall": lambda model: (
+        model | {"knots": -np.sort(model["knots"]) - np.arange(model["knots"].shape[2])}
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", UNSOUND)
+def test_arrays_that_mean_nothing_are_refused(fault: str) -> None:
+    with pytest.raises(ModelError, match="expected finite float64 arrays in the model"):
+        judge_from(UNSOUND[fault](tiny_model()), NAMES, 0.1)
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, NAN, float("inf")])
+def test_a_budget_that_is_none_is_refused(budget: float) -> None:
+    with pytest.raises(ModelError, match="expected a budget of false alarms a month above 0"):
+        judge_from(tiny_model(), NAMES, budget)
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_what_a_gap_says_is_bounded(gap: float, usual: float) -> None:
 
 
 @pytest.mark.parametrize(("gap_s", "more"), [(2.0, True), (6 * HOUR_S, False)])
-def test_three_unlogged_orders_at_once_say_more_than_over_a_day(gap_s: float, more: bool) -> None:  # noqa: FBT001
+def test_three_unlogged_orders_at_once_say_more_than_over_a_day(gap_s: float, more: bool) -> None:
     tape = Tape()
     for i in range(60):
         tape.logged(HOUR_S * i, order=1000 + i)

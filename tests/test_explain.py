@@ -112,6 +112,7 @@ CASES: dict[str, list[Case]] = {
         ({}, {"symbols_sold": 3.0, "novelty": 0.7, "deviation_bps": 200.0}),
     ],
     "thin_perp": [({"spec": PERP}, {"deviation_bps": 400.0}), ({"spec": PERP}, {})],
+    "leverage": [({"spec": PERP}, {"deviation_bps": 20.0, "equity_into_base": 5.0})],
     "boosted_coin": [
         ({"source": Source.HISTORY}, {"deviation_bps": 4000.0}),
         ({"source": Source.HISTORY}, {"deviation_bps": 12_000.0}),
@@ -149,9 +150,6 @@ CASES: dict[str, list[Case]] = {
 }
 """What gives each kind away: fill, market and judgement, then features; all else is unknown."""
 
-NOT_BY_ONE_FILL = {"leverage"}
-"""Kinds of the contract that no fill by itself can show."""
-
 
 def kind(about: dict[str, Any], features: dict[str, float]) -> str:
     about = dict(about)
@@ -162,7 +160,7 @@ def kind(about: dict[str, Any], features: dict[str, float]) -> str:
 
 
 def test_every_kind_of_the_contract_has_a_case() -> None:
-    assert set(CASES) == set(KINDS) - NOT_BY_ONE_FILL
+    assert set(CASES) == set(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -303,17 +301,17 @@ def test_a_forest_speaks_of_its_own_columns_and_the_odd_one_first(family: str) -
 
 
 def test_only_what_is_beyond_the_usual_is_a_reason() -> None:
-    """The usual of a feature is the model's: a turnover that all accounts have speaks against none."""
+    """The usual of a feature is the model's: fees that all accounts pay speaks against none."""
     floor = tiny_judge().floor.copy()
     floor[index("fees_equity_bps")] = 150.0
     model: Judge = tiny_judge()._replace(floor=floor)
     judged = verdict(rule_votes=5.0, tripped=["fee_churn"])
-    at_usual = reasons_of(model, judged, row(0.0, fees_equity_bps=150.0, turnover_equity=20.0))
-    beyond = reasons_of(model, judged, row(0.0, fees_equity_bps=151.0, turnover_equity=20.0))
-    assert features_of(at_usual) == ["turnover_equity"]
-    assert features_of(beyond) == ["turnover_equity", "fees_equity_bps"]
-    assert beyond[1].typical == 150.0
-    assert beyond[1].text == "fees of 1.51 % of the account within the hour (usual: 1.5 %)"
+    at_usual = reasons_of(model, judged, row(0.0, fees_equity_bps=150.0, flips=20.0))
+    beyond = reasons_of(model, judged, row(0.0, fees_equity_bps=151.0, flips=20.0))
+    assert features_of(at_usual) == ["flips"]
+    assert features_of(beyond) == ["fees_equity_bps", "flips"]
+    assert beyond[0].typical == 150.0
+    assert beyond[0].text == "fees of 1.51 % of the account within the hour (usual: 1.5 %)"
 
 
 def test_where_nothing_stands_out_the_deviation_is_told() -> None:

@@ -433,7 +433,7 @@ def test_a_price_known_only_from_its_route_moves_as_prices_do() -> None:
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("ago", [0.01, 0.5, 2.0])
 def test_a_book_that_jumped_just_before_the_fill_is_no_evidence(side: int, ago: float) -> None:
-    """The thief empties the book and rests the victim's order far off: for a moment that is the best quote."""
+    """The thief empties the book and rests the victim's order far off: that is the best quote then."""
     tape = Tape()
     for minute in range(200):
         tape.mid(MINUTE * minute, "FOO/USDT", 2.0 * (1.0 + 1e-4 * (minute % 3)), 20.0)
@@ -463,3 +463,19 @@ def test_a_book_that_jumped_in_the_accounts_favour_makes_nobody_suspect() -> Non
     tape.mid(at - 0.5, "FOO/USDT", 2.6, 20.0)
     tape.fill(at, "FOO/USDT", -1, 2.6)
     assert judge(tape).judged["deviation_bps"][0] < 50.0
+
+
+def test_a_dead_coin_that_is_held_is_judged_by_its_day_once_it_stands_far_from_it() -> None:
+    """Dust of it held for weeks must not make the thief's price of it a fair one."""
+    tape = Tape()
+    tape.fill(0.0, "FOO/USDT", 1, 2.0, 1.0)
+    day = 30 * HOUR_S
+    for minute in range(0, 24 * 60, 20):
+        tape.trade(day + MINUTE * minute, "FOO/USDT", 2.0 * (1.0 + 1e-3 * (minute % 3)), 1.0)
+    boosted = day + 24 * HOUR_S
+    for minute in range(0, 60, 5):
+        tape.trade(boosted + MINUTE * minute, "FOO/USDT", 9.0, 1.0)
+    tape.fill(boosted + HOUR_S, "FOO/USDT", 1, 9.0, 500.0)
+    outcome = judge(tape)
+    assert SOURCES[outcome.judged["source"][1]] == "history"
+    assert outcome.judged["deviation_bps"][1] > 5000.0

@@ -154,6 +154,15 @@ def test_a_contracts_size_is_told_by_the_table_else_by_the_cost_else_one(contrac
     assert out["loss_quote"] == pytest.approx(size * units * side * (1.0 - 50.0 / price), rel=1e-3)
 
 
+def test_an_inverse_contracts_cost_may_be_in_its_base_coin() -> None:
+    """As ccxt has it: ten contracts of 100 at 2,000 cost half a coin, and are worth 1,000."""
+    tape = Tape()
+    for minute in range(60):
+        tape.mid(60 * minute, "A/USD:A", 2000.0)
+    tape.fill(HOUR_S, "A/USD:A", 1, 2200.0, 10.0, cost=1000.0 / 2200.0)
+    assert judge(tape).judged[0]["loss_quote"] == pytest.approx(1000.0 * (1.0 - 2000.0 / 2200.0), rel=1e-3)
+
+
 def test_holdings_roll_forward_by_fills_and_fees_in_any_currency() -> None:
     """Bought and sold back at one price leaves what was there, but for fees; a rebate is one below zero."""
     tape = Tape()
@@ -788,3 +797,39 @@ def test_forced_closings_count_nothing_in_any_stream() -> None:
         known = forced[~np.isnan(forced["sigmas"])]
         assert (known["evidence"] == 0.0).all()
     assert n_forced > 20
+
+
+def test_a_liquidation_teaches_nothing_and_is_not_counted_against_later_fills() -> None:
+    """A drain right after one must look as bad as it would have without it."""
+    later = []
+    for liquidated in (False, True):
+        tape = Tape()
+        tape.balance(0, "USDT", 1e5)
+        for minute in range(120):
+            tape.mid(60 * minute, "ETH/USDT", 3000.0)
+        for i in range(60):
+            side = 1 if i % 2 else -1
+            tape.fill(60 * i + 1, "ETH/USDT", side, 3000.0 * (1.0 + 2e-4 * side))
+        if liquidated:
+            tape.fill(3601, "ETH/USDT", -1, 3000.0 / 1.05, 5.0, flags=FORCED)
+        tape.fill(3661, "ETH/USDT", 1, 3030.0, 5.0)
+        later.append(judge(tape).judged[-1])
+    assert later[1]["sigmas"] == pytest.approx(later[0]["sigmas"], rel=1e-2)
+    assert later[1]["evidence"] == pytest.approx(later[0]["evidence"], rel=0.05)
+
+
+@pytest.mark.parametrize("times", [0.1, 0.5, 1.3, 20.0])
+def test_an_orders_loss_is_what_the_account_lost(times: float) -> None:
+    """Relative to worth, not to what was paid: else buys at 20 times fair lose 20 times what they can."""
+    side = 1 if times > 1.0 else -1
+    tape = Tape()
+    tape.balance(0, "USDT", 1e6)
+    tape.balance(0, "ETH", 100.0)
+    for minute in range(120):
+        tape.mid(60 * minute, "ETH/USDT", 3000.0)
+    tape.fill(3601, "ETH/USDT", side, 3000.0 * times, 1.0)
+    outcome = judge(tape)
+    equity = 1e6 + 100.0 * 3000.0
+    lost = 3000.0 * abs(times - 1.0)
+    assert outcome.judged[0]["loss_quote"] == pytest.approx(lost, rel=1e-2)
+    assert outcome.feature("order_loss_equity_bps")[0] == pytest.approx(1e4 * lost / equity, rel=1e-2)

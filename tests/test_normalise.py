@@ -237,6 +237,13 @@ def test_a_row_is_bad_once_for_its_first_column() -> None:
     assert [(b.column, b.found) for b in bad] == [("timestamp", "-1")]
 
 
+def test_nan_of_a_file_with_numbers_is_told_as_such() -> None:
+    """JSON and Parquet hold NaN beside null: that it stood there is what helps to find it."""
+    needed = {name: x for name, x in FULL["trades"].items() if SCHEMA["trades"][name][1]}
+    _, bad = read("trades", needed | {"price": float("nan")}, needed | {"price": None}, needed)
+    assert [(b.at, b.column, b.found) for b in bad] == [(0, "price", "nan"), (1, "price", "")]
+
+
 def test_what_was_found_is_clipped() -> None:
     row = {name: str(x) for name, x in FULL["trades"].items()} | {"price": "x" * 1000}
     assert read("trades", row)[1][0].found == "x" * CLIP

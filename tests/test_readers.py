@@ -88,6 +88,14 @@ def test_what_is_not_found_has_a_reason(tmp_path: Path, place: str) -> None:
         find("trades", str(tmp_path / place))
 
 
+def test_empty_path_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--trades "$TAPE"` with no such variable must not take whatever lies about for a tape."""
+    put(tmp_path / "a.csv", b"a,b\n1,2\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^trades: expected a file, folder or pattern, found an empty text"):
+        find("trades", "")
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -138,10 +146,19 @@ def test_csv_characters_may_lie_across_pieces(tmp_path: Path, monkeypatch: pytes
     assert [f"{row['a']},{row['b']}" for row in rows] == lines[1:]
 
 
-@pytest.mark.parametrize("text", [b'a,b\n1,2\n"3,4\n5,6\n', b'a,b\n1,2\n3,"', b'a,b\n"'])
-def test_csv_with_an_open_quote_is_refused(tmp_path: Path, text: bytes) -> None:
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        (b'a,b\n1,2\n"3,4\n5,6\n', 2),
+        (b'a,b\n1,2\n3,"', 2),
+        (b'a,b\n"', 1),
+        (b'a,b\n1,2\n3\n4,5\n6,"7\n8,9\n', 4),
+        (b'a,b\n1,2\n3\n4,5\n"6,7\n8,9\n', 4),
+    ],
+)
+def test_csv_with_an_open_quote_is_refused(tmp_path: Path, text: bytes, row: int) -> None:
     """It would swallow all rows behind it."""
-    with pytest.raises(InputError, match=r"t\.csv: row \d: a quote is opened and never closed"):
+    with pytest.raises(InputError, match=rf"t\.csv: row {row}: a quote is opened and never closed"):
         take(put(tmp_path / "t.csv", text))
 
 

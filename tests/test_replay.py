@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -286,6 +287,19 @@ def test_report_escapes_names_from_outside(tmp_path: Path) -> None:
         assert raw not in page
 
 
+def test_files_left_aside_are_named(tmp_path: Path) -> None:
+    """Half of the fills under an unknown ending must not go missing without a word."""
+    work = tmp_path / "fills"
+    work.mkdir()
+    write({"fills": robbed()["fills"].iloc[:20]}, work)
+    (work / "more.json").write_text("[]")
+    shown = command("replay", "--fills", str(work), "--out", str(tmp_path / "out"))
+    assert shown.returncode == 0
+    assert shown.stderr == f"drainwatch: fills: {work}: left aside more.json: no table by their ending\n"
+    quiet = command("replay", "--quiet", "--fills", str(work), "--out", str(tmp_path / "out"))
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+
+
 def test_summary_counts_what_was_read(files: dict[str, str], tmp_path: Path) -> None:
     told: list[tuple[str, int, int | None]] = []
     summary = replay_tables(TablePaths(**files), tmp_path / "out", progress=lambda *step: told.append(step))
@@ -531,6 +545,72 @@ def test_refused_replay_leaves_the_results_of_the_first(files: dict[str, str], t
         replayed({"fills": files["fills"]}, out, model=tmp_path / "nothing")
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def _with_older_results(files: dict[str, str], out: Path) -> dict[str, bytes]:
+    """Replay the fills alone; returns what that left."""
+    replayed({"fills": files["fills"]}, out)
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_folder_where_a_result_belongs_leaves_the_older_results_whole(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    before = _with_older_results(files, out)
+    (out / "report.html").unlink()
+    (out / "report.html").mkdir()
+    (out / "report.html" / "notes.txt").write_text("the owner's own")
+    with pytest.raises(InputError, match=r"expected a file or nothing at .*report\.html, found a folder"):
+        replayed(files, out)
+    assert (out / "report.html" / "notes.txt").read_text() == "the owner's own"
+    left = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert left == {name: data for name, data in before.items() if name != "report.html"}
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["older results", "no results"])
+@pytest.mark.parametrize("failing", OUTPUTS)
+def test_move_that_fails_leaves_what_was_there(
+    failing: str, older: bool, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores of today beside incidents of yesterday would be believed."""
+    out = tmp_path / "out"
+    before = _with_older_results(files, out) if older else {}
+    move = Path.replace
+
+    def torn(path: Path, target: Path) -> Path:
+        if target == out / failing and path.parent.name != "before":
+            raise OSError(5, "Input/output error")
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", torn)
+    with pytest.raises(InputError, match=r"can't write to .*out: Input/output error; choose another --out"):
+        replayed(files, out)
+    left = {path.name: path.read_bytes() for path in out.iterdir()} if out.exists() else {}
+    assert left == before
+
+
+def test_results_may_go_to_another_file_system(files: dict[str, str], tmp_path: Path) -> None:
+    """A mount, or a link to one, is where a container's results go: nothing is moved across."""
+    memory = Path("/dev/shm")  # noqa: S108 - the one other file system that there is likely to be
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no other file system at /dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory) as other:
+        (tmp_path / "out").symlink_to(other)
+        replayed({"fills": files["fills"]}, tmp_path / "out")
+        assert sorted(path.name for path in Path(other).iterdir()) == OUTPUTS
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_only_the_folder_itself_must_be_writable(files: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "shut" / "out"
+    out.mkdir(parents=True)
+    (tmp_path / "shut").chmod(0o555)
+    try:
+        replayed({"fills": files["fills"]}, out)
+    finally:
+        (tmp_path / "shut").chmod(0o755)
+    assert sorted(path.name for path in out.iterdir()) == OUTPUTS
 
 
 def test_failure_on_the_way_leaves_nothing(

@@ -43,14 +43,15 @@ TELLING: dict[str, dict[str, float]] = {
         "deviation_sigmas": 20.0,
         "order_loss_equity_bps": 100.0,
     },
-    "fee_churn": {"fees_equity_bps": 1000.0, "turnover_equity": 100.0},
+    "fee_churn": {"fees_equity_bps": 1000.0, "flips": 100.0},
     "blind_all_in": {
         "deviation_bps": np.nan,
         "deviation_sigmas": np.nan,
         "equity_into_base": 0.9,
         "novelty": 1.0,
     },
-    "unlogged_run": {"unlogged_drift": 30.0},
+    "unlogged_run": {"unlogged_drift": 14.0},
+    "unlogged_burst": {"unlogged_drift": 30.0},
 }
 
 

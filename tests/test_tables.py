@@ -242,6 +242,21 @@ def test_rejects_say_table_file_row_column_found_and_expected(tmp_path: Path) ->
         assert (count.read, count.bad, count.duplicates) == (401, 3, 0)
 
 
+@pytest.mark.parametrize("indent", [None, 1], ids=["one line", "many lines"])
+def test_json_array_is_told_from_a_table_without_columns(tmp_path: Path, indent: int | None) -> None:
+    """The likeliest wrong file of all: that no column was found in it helps nobody."""
+    path = tmp_path / "f.jsonl"
+    path.write_text(json.dumps(make_fills(3), indent=indent))
+    with pytest.raises(InputError, match=r"f\.jsonl: row 1: found '\[.*', expected a JSON object"):
+        Tables.open(TablePaths(fills=str(path)), Names())
+    put(tmp_path / "g.jsonl", make_fills(1000))
+    with pytest.raises(InputError, match=r"f\.jsonl: row 1: found .*; no row of the file can be read"):
+        Tables.open(TablePaths(fills=str(tmp_path)), Names())
+    path.write_text("{}\n")
+    with pytest.raises(InputError, match=r"f\.jsonl: column id is missing; found columns none"):
+        Tables.open(TablePaths(fills=str(path)), Names())
+
+
 @pytest.mark.parametrize(("count", "fits"), [(99, False), (100, True), (101, True)])
 def test_more_than_one_percent_bad_is_too_many(tmp_path: Path, count: int, fits: bool) -> None:
     trades = [*make_trades(count - 1), make_trades(1)[0] | {"price": 0}]

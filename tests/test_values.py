@@ -196,6 +196,7 @@ def test_truths() -> None:
     assert bad.tolist() == [False] * 5 + [True]
     assert values.truths(pa.array([True, False, None])).values.tolist() == [1, 0, -1]
     assert values.truths(pa.array([1.0, 0.0, None])).values.tolist() == [1, 0, -1]
+    assert values.truths(pa.array(["1.0", "0.0", ""])).values.tolist() == [1, 0, -1]  # the same as CSV
 
 
 def test_timeframes() -> None:

@@ -82,22 +82,32 @@ def judge_from(
             arrays["knots"],
             arrays["nats"],
             arrays["rule_nats"],
-            float(-np.log10(false_alarms_per_month)),
+            float(-np.log10(false_alarms_per_month)) if false_alarms_per_month > 0.0 else np.nan,
         )
     except KeyError as missing:
         raise ModelError(f"expected an array {missing} in the model, found none: train it again") from None
+    if not (0.0 < false_alarms_per_month < np.inf):
+        raise ModelError(f"expected a budget of false alarms a month above 0, found {false_alarms_per_month}")
     check_forests(forests, COUNT)
     shape = (len(PEERS), len(LEVELS))
     fits = (
         judge.floor.shape == judge.scale.shape == (COUNT,)
         and judge.knots.shape == judge.nats.shape
         and judge.knots.shape[:2] == shape
+        and judge.knots.shape[2:] > (1,)
         and judge.rule_nats.shape == (len(LEVELS), len(RULES))
         and len(forests.norms) == len(FAMILIES)
     )
     if not fits:
         raise ModelError(
             "expected arrays of this version's shapes in the model, found others: train it again"
+        )
+    numbers = (judge.floor, judge.scale, judge.knots, judge.nats, judge.rule_nats)
+    sound = all(array.dtype == np.float64 and bool(np.isfinite(array).all()) for array in numbers)
+    if not (sound and (judge.scale > 0.0).all() and (np.diff(judge.knots) >= 0.0).all()):
+        raise ModelError(
+            "expected finite float64 arrays in the model, with scales above 0 and ascending knots,"
+            " found others: train it again"
         )
     return judge
 

@@ -42,9 +42,10 @@ _RULE_FEATURES: Final = {
     "same_party": ("party_run", "party_share"),
     "rotation_into_new": ("rotation", "novelty"),
     "pushed_market": ("pushed_sigmas", "witness_gap_sigmas"),
-    "fee_churn": ("fees_equity_bps", "turnover_equity"),
+    "fee_churn": ("fees_equity_bps", "flips"),
     "blind_all_in": ("equity_into_base", "novelty"),
     "unlogged_run": ("unlogged_drift",),
+    "unlogged_burst": ("unlogged_drift",),
 }
 _EVIDENCE_FEATURES: Final = ("money_equity_bps", "money_noise", "drift_sigmas")
 
@@ -160,6 +161,7 @@ def kind_of(
         (int(fill["liquidity"]) == Liquidity.MAKER and deviation >= 30.0, "off_market_maker"),
         (both_ways, "ping_pong"),
         (at("rotation") >= 0.2 or (at("symbols_sold") >= 3 and at("novelty") >= 0.7), "liquidate_then_buy"),
+        (spec.is_derivative and deviation < 50.0 and at("equity_into_base") >= 3.0, "leverage"),
         (spec.is_derivative, "thin_perp"),
         (int(verdict["source"]) == Source.HISTORY, "boosted_coin"),
         (deviation >= (10_000.0 if fill["side"] > 0 else 6_000.0), "far_quote"),

@@ -74,6 +74,7 @@ DEAD_AMOUNTS = 20.0
 """A coin whose day's volume is less than so many of the fill is dead."""
 HISTORY_SIGMAS = 2.5
 DOUBLED = 0.6931471805599453
+HALF_MORE = 0.4054651081081644
 BASIS_STEP_SDS = 1.5
 CLIPPED_SHARE = 1.28
 """Variance of a Gaussian over that of one clipped at 1.5 deviations."""
@@ -450,12 +451,16 @@ def fair_value(markets: Any, number: int, pair: Any, fill: Any) -> Fair:
     elif not np.isnan(own) and own_sd < USELESS:
         level, sd, source = own, own_sd, own_source
         new_to_account = pair.fills == 0 or ts_ns - pair.first_ns < BUCKETS * BUCKET_NS
-        if new_to_account:
-            # a coin that the account never held, and nothing else prices: its price now may have been
-            # made for it. Where it is dead that is plain beyond its usual range, else beyond doubling.
+        dead = pair.view_day_amount < DEAD_AMOUNTS * fill.amount
+        if new_to_account or dead:
+            # a coin that the account never held, or hardly anybody trades, and nothing else prices: its
+            # price now may have been made for it. Where it is dead and new that is plain beyond its usual
+            # range, where it is dead and known beyond half as much again, else beyond doubling.
             band = HISTORY_SIGMAS * sigma * np.sqrt(float(BUCKETS))
-            if pair.view_day_amount >= DEAD_AMOUNTS * fill.amount:
+            if not dead:
                 band = max(band, DOUBLED)
+            elif not new_to_account:
+                band = max(band, HALF_MORE)
             moved = own - pair.view_day_median
             if abs(moved) > band and fill.side * moved > 0.0:
                 level = pair.view_day_median + np.sign(moved) * band

@@ -64,6 +64,8 @@ LOG_FULL = 4
 
 STABLE_RANK = 0
 UNPRICED_RANK = 9
+INVERSE_LEAST = 0.9
+"""An inverse contract is worth so many quote units at the least: venues have 1, 10 and 100."""
 EQUITY_ORDERS = 5.0
 """Without balances the account is taken to be worth so many of its largest orders."""
 
@@ -235,6 +237,8 @@ def _contract_size(market: Any, fill: Any) -> float:
         return float(market.contract_size)
     if fill.cost > 0.0:
         told = fill.cost / fill.amount if market.inverse else fill.cost / (fill.price * fill.amount)
+        if market.inverse and told < INVERSE_LEAST and told * fill.price >= INVERSE_LEAST:
+            told *= fill.price  # ccxt gives the cost of an inverse contract in its base coin
         return 1.0 if abs(told - 1.0) < 0.02 else told
     return 1.0
 
@@ -385,7 +389,9 @@ def _judge_fill(
     counted = worth * (LOGGED_SHARE if logged > 0.0 else 1.0)
     excess_value = 1e-4 * (deviation - allowance) * counted
     noise_value = 1e-4 * noise * worth
-    if forced:  # what the venue closes is no doing of the account's: it counts for nothing and teaches nothing
+    if (
+        forced
+    ):  # what the venue closes is no doing of the account's: it counts for nothing and teaches nothing
         counted = 0.0
         excess_value = 0.0
     fade_flows(account, ts_ns)

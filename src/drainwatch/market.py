@@ -147,6 +147,12 @@ def reset_market(market: Any) -> None:
 
 
 @jit
+def _within(level: float, bid: float, ask: float) -> float:
+    """A log price kept within quotes; as it is where there are none (NaN) or they cross."""
+    return min(max(level, bid), ask) if ask >= bid else level
+
+
+@jit
 def _learn_level(market: Any, ts_ns: int, price: float, noise_var: float) -> None:
     """Kalman's filter of a random walk: the level moves by sigma, a price is seen with noise.
 
@@ -163,7 +169,9 @@ def _learn_level(market: Any, ts_ns: int, price: float, noise_var: float) -> Non
             or market.level_ns - market.stood_ns[(market.stood - 1) & (STOOD - 1)] >= STOOD_APART_NS
         ):
             at = market.stood & (STOOD - 1)
-            market.stood_level[at] = market.level
+            market.stood_level[at] = _within(
+                market.level, market.earlier_log_bid, market.earlier_log_ask
+            )
             market.stood_var[at] = market.level_var
             market.stood_ns[at] = market.level_ns
             market.stood += 1
@@ -296,8 +304,7 @@ def level_at(market: Any, ts_ns: int) -> tuple[float, float]:
     if market.quote_ns >= ts_ns:
         bid = market.earlier_log_bid
         ask = market.earlier_log_ask
-    if ask >= bid:  # false where there are none: NaN
-        level = min(max(level, bid), ask)
+    level = _within(level, bid, ask)
     var += market.sigma**2 * (ts_ns - since_ns) / BUCKET_NS
     return level, var
 
@@ -312,7 +319,7 @@ def settled_at(market: Any, ts_ns: int, age_ns: int) -> tuple[float, float]:
     if market.level_ns == 0:
         return np.nan, np.nan
     if market.level_ns <= by_ns:
-        return market.level, market.level_var + market.sigma**2 * (ts_ns - market.level_ns) / BUCKET_NS
+        return level_at(market, ts_ns)
     for back in range(min(market.stood, STOOD)):
         at = (market.stood - 1 - back) & (STOOD - 1)
         if market.stood_ns[at] <= by_ns:

@@ -6,6 +6,7 @@ NaN, 0 or -1 as `events` says.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -222,7 +223,10 @@ def _found(source: Any, at: int) -> str:
         return ""
     if pa.types.is_temporal(source.type):  # Python's own can't hold every time
         source, at = values.texts(source.slice(at, 1)), 0
-    return values.text_of(source[at].as_py())[:CLIP]
+    value = source[at].as_py()
+    if isinstance(value, float) and math.isnan(value):  # absent as a number, but it is what stands there
+        return "nan"
+    return values.text_of(value)[:CLIP]
 
 
 def _unfit_rows(table: str, parsed: dict[str, Any], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -98,6 +98,8 @@ def find(table: str, place: str) -> Found:
     """
     path = Path(place)
     endings = ", ".join(FORMATS)
+    if not place:  # to Path it would be the current folder; most likely a variable that is not set
+        raise InputError(f"{table}: expected a file, folder or pattern, found an empty text; name one")
     try:
         if path.is_dir():
             names = sorted(str(file) for file in path.iterdir() if file.is_file())
@@ -258,7 +260,7 @@ def _read_csv(where: str, path: str, wanted: Wanted, _: frozenset[str]) -> Itera
             n_bad += done
             del bad[:done]
         if not ended:
-            row = n_good + n_bad + len(bad) + 1
+            row = n_good + n_bad + len(bad)  # what was swallowed is the last row
             raise InputError(
                 f"{where}: row {row}: a quote is opened and never closed; expected a closing quote"
             )

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+RESULTS: Final = ("rejected.jsonl", "scores.parquet", "report.html", "incidents.jsonl")
+"""What a replay writes, in the order in which it is put in place."""
 REPORTED_FILLS: Final = 50_000
 """With more fills than this the report shows only those around incidents."""
 AROUND_NS: Final = 6 * 3600 * 1_000_000_000
@@ -99,6 +102,8 @@ class ReplaySummary:
     span_ms: tuple[int, int] | None
     fills: dict[str, Any]
     """Columns of the fills that the report shows."""
+    notes: list[str]
+    """What else the owner should know: files that were left aside."""
 
     @property
     def n_incidents(self) -> int:
@@ -140,18 +145,14 @@ def replay_tables(
     def reading(table: str, rows: int) -> None:
         say(f"reading {table}", rows, None)
 
-    with Tables.open(paths, names, strict=strict, progress=reading) as tables:
-        made = _staging(out)
-        try:
-            with _ScoreWriter(made / "scores.parquet") as writer:
-                judged = judge(tables, new_engine(loaded, names, settings), names, writer.write, say)
-            page = page_of(judged, loaded, settings)
-            _write_lines(made / "incidents.jsonl", judged.incidents)
-            _write_lines(made / "rejected.jsonl", tables.rejects)
-            (made / "report.html").write_text(page.html(), encoding="utf-8")
-            _publish(made, out)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+    with Tables.open(paths, names, strict=strict, progress=reading) as tables, _staging(out) as made:
+        with _ScoreWriter(made / "scores.parquet") as writer:
+            judged = judge(tables, new_engine(loaded, names, settings), names, writer.write, say)
+        page = page_of(judged, loaded, settings)
+        _write_lines(made / "incidents.jsonl", judged.incidents)
+        _write_lines(made / "rejected.jsonl", tables.rejects)
+        (made / "report.html").write_text(page.html(), encoding="utf-8")
+        _publish(made, out)
     return ReplaySummary(
         n_fills=judged.n_fills,
         incidents=judged.incidents,
@@ -163,6 +164,7 @@ def replay_tables(
         engine_seconds=judged.engine_seconds,
         span_ms=judged.span_ms,
         fills=page.fills,
+        notes=tables.notes,
     )
 
 
@@ -235,25 +237,82 @@ def page_of(judged: Judged, model: Model, settings: Settings) -> Page:
     return Page(judged.incidents, fills, about, equity, market)
 
 
-def _staging(out: Path) -> Path:
-    """A folder beside `out` in which the results are made."""
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """A folder in which the results are made; it is gone at the end, and `out` too if left empty.
+
+    It lies in `out`, which may be a mount or a link into another file system: only there can files be
+    moved into place at once, and only there is it sure that one may write.
+    """
+    _check_free(out)
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=".drainwatch-", dir=out))
+    except OSError as error:
+        _remove_empty(new)
+        raise InputError(f"can't write to {out}: {error.strerror}; choose another --out") from None
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        _remove_empty(new)
+
+
+def _check_free(out: Path) -> None:
+    """Look whether something that isn't ours stands where results are to go."""
+    try:
         if out.exists() and not out.is_dir():
             raise InputError(f"expected a folder to write to at {out}, found a file: choose another --out")
-        return Path(tempfile.mkdtemp(prefix=".drainwatch-", dir=out.parent))
+        for name in RESULTS:
+            if (out / name).is_dir():
+                raise InputError(
+                    f"expected a file or nothing at {out / name}, found a folder: "
+                    "move it away or choose another --out"
+                )
     except OSError as error:
-        raise InputError(f"can't write below {out.parent}: {error.strerror}; choose another --out") from None
+        raise InputError(f"can't write to {out}: {error.strerror}; choose another --out") from None
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that hold nothing, the innermost first."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # it holds something, or was never made
+            return
 
 
 def _publish(made: Path, out: Path) -> None:
-    """Move results into place, the incidents last: who finds them finds all."""
+    """Move results into place, the incidents last: who finds them finds all.
+
+    Should a move fail, the results that were there before are put back: never some old, some new.
+    """
+    kept = made / "before"
+    done: list[str] = []
     try:
-        out.mkdir(exist_ok=True)
-        for name in ("rejected.jsonl", "scores.parquet", "report.html", "incidents.jsonl"):
+        kept.mkdir()
+        for name in RESULTS:
+            if (out / name).exists():
+                _keep_copy(out / name, kept / name)
+        for name in RESULTS:
             (made / name).replace(out / name)
+            done.append(name)
     except OSError as error:
+        for name in done:
+            if (kept / name).exists():
+                (kept / name).replace(out / name)
+            else:
+                (out / name).unlink()
         raise InputError(f"can't write to {out}: {error.strerror}; choose another --out") from None
+
+
+def _keep_copy(file: Path, at: Path) -> None:
+    """Keep a file under a second name; copied only where the file system knows no links."""
+    try:
+        at.hardlink_to(file)
+    except OSError:
+        shutil.copy2(file, at)
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -25,7 +25,6 @@ MONEY_NOISE = index("money_noise")
 NOVELTY = index("novelty")
 INTO_BASE = index("equity_into_base")
 ROTATION = index("rotation")
-TURNOVER = index("turnover_equity")
 FEES = index("fees_equity_bps")
 TRIP_DRIFT = index("trip_drift")
 DRIFT = index("drift_sigmas")
@@ -35,6 +34,7 @@ PARTY_SHARE = index("party_share")
 PARTY_RUN = index("party_run")
 BOTH_SIDES = index("party_both_sides")
 EQUAL_AMOUNTS = index("equal_amounts")
+FLIPS = index("flips")
 
 
 class Rule(NamedTuple):
@@ -101,7 +101,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "fee_churn",
-        "fees eat the account",
+        "to and fro, and the fees eat the account",
         "warning",
         "incubating",
         "stop the bot, then look at what it trades",
@@ -119,6 +119,13 @@ RULES: tuple[Rule, ...] = (
         "warning",
         "stable",
         "check that you placed these orders",
+    ),
+    Rule(
+        "unlogged_burst",
+        "orders within seconds of one another that the owner's bot did not place, more than a hand places",
+        "warning",
+        "incubating",
+        "check that you placed these orders; if not, revoke the API key",
     ),
 )
 """Every rule, in the order of its bit."""
@@ -147,10 +154,12 @@ def tripped(x: Any) -> int:
         bits |= 32
     if x[PUSHED] >= 5.0 and x[WITNESS_GAP] >= 4.0 and sigmas >= 3.0 and x[ORDER_LOSS] >= 2.0:
         bits |= 64
-    if x[FEES] >= 100.0 and x[TURNOVER] >= 10.0:
+    if x[FEES] >= 30.0 and x[FLIPS] >= 8.0:
         bits |= 128
     if x[UNLOGGED_DRIFT] >= 11.0:
         bits |= 512
+    if x[UNLOGGED_DRIFT] >= 17.0:
+        bits |= 1024
     if np.isnan(deviation) and x[INTO_BASE] >= 0.5 and x[NOVELTY] >= 0.7:
         bits |= 256
     return bits

@@ -152,16 +152,23 @@ class _Intake:
         counts = self.counts[table] = Counts()
         for source in sources:
             header: list[str] = []
-            n_before = counts.read
+            n_parsed, broken = 0, None
             for header, piece in source.pieces:
                 if not piece.rows.size and not piece.bad:
                     if header:  # told before the rows
                         self._check_header(table, source.name, header)
                     continue
                 self._piece(table, source.name, piece, counts)
+                n_parsed += piece.rows.size
+                if broken is None and piece.bad:
+                    broken = piece.bad[0]
                 if self.progress is not None:
                     self.progress(table, counts.read)
-            if counts.read > n_before:
+            if broken is not None and not n_parsed and not header:
+                # a JSON array, say: no table at all, be it one row among many of other files
+                reject: Reject = {"table": table, "file": source.name, **broken._asdict()}  # type: ignore[typeddict-item]
+                raise InputError(f"{_said(reject)}; no row of the file can be read")
+            if n_parsed:
                 self._check_header(table, source.name, header)
         if not counts.read:
             raise InputError(f"{table}: {place}: no rows; expected at least one")

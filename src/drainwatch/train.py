@@ -148,9 +148,7 @@ def train(
     }
     benign, drains = months // 5, months // 25
     if drains:
-        card["metrics"] = try_out(
-            Model(arrays, card), benign=benign, drains=drains, workers=workers, say=say
-        )
+        card["metrics"] = try_out(Model(arrays, card), benign=benign, drains=drains, workers=workers, say=say)
     model = Model(arrays, card)
     save_model(model, out)
     return model

@@ -239,8 +239,11 @@ def sides(array: Any) -> Values:
 
 
 def truths(array: Any) -> Values:
-    """Read true, false, 1 and 0 as 1 and 0; -1 where absent or unknown."""
-    return choices(array, {"true": 1, "1": 1, "false": 0, "0": 0}, -1)
+    """Read true, false, 1 and 0 as 1 and 0; -1 where absent or unknown.
+
+    A missing value in a column of 1 and 0 makes them 1.0 and 0.0, as with ids.
+    """
+    return choices(ids(array), {"true": 1, "1": 1, "false": 0, "0": 0}, -1)
 
 
 def spans(array: Any) -> Values:

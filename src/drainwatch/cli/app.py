@@ -177,6 +177,8 @@ def replay(
             summary = shells.replay(
                 tables, out, model=model, settings=settings, strict=strict, progress=progress
             )
+        for note in summary.notes:
+            screen.note(f"drainwatch: {note}")
         _show(summary, screen)
         if summary.n_incidents:
             raise typer.Exit(exit_code)
@@ -261,7 +263,7 @@ def features(
 def show_model(
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="[PATH]", help="Folder of a model.  [default: the one that comes along]"),
+        typer.Argument(metavar="PATH", help="Folder of a model.  [default: the one that comes along]"),
     ] = None,
     no_color: NoColor = False,
     debug: Debug = False,

@@ -36,10 +36,14 @@ def _by_hand(desk: Desk, gap: float, by: str, boldness: float) -> Agent:
     taste = rng.dirichlet([liking[desk.markets[symbol].spec.kind] for symbol in spot])
     crashes = [e.start_s for e in desk.world.episodes if e.kind == "crash"]
     t = 0.0
-    more = 0  # orders that follow in the same sitting
+    more = 0  # orders that follow in this sitting
     while True:
-        more = more - 1 if more > 0 else int(rng.geometric(0.5)) if rng.random() < 0.35 else 0
-        t += log_uniform(rng, 4.0, 900.0) if more > 0 else float(rng.exponential(gap))
+        if more > 0:
+            more -= 1
+            t += log_uniform(rng, 12.0, 900.0)
+        else:
+            more = int(rng.geometric(0.5)) if rng.random() < 0.35 else 0
+            t += float(rng.exponential(gap))
         while (t / HOUR_S - wakes) % 24.0 > awake:
             t += float(rng.uniform(0.2, 2.0)) * HOUR_S
         if crashes and t > crashes[0]:
