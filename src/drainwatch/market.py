@@ -169,9 +169,7 @@ def _learn_level(market: Any, ts_ns: int, price: float, noise_var: float) -> Non
             or market.level_ns - market.stood_ns[(market.stood - 1) & (STOOD - 1)] >= STOOD_APART_NS
         ):
             at = market.stood & (STOOD - 1)
-            market.stood_level[at] = _within(
-                market.level, market.earlier_log_bid, market.earlier_log_ask
-            )
+            market.stood_level[at] = _within(market.level, market.earlier_log_bid, market.earlier_log_ask)
             market.stood_var[at] = market.level_var
             market.stood_ns[at] = market.level_ns
             market.stood += 1

@@ -175,7 +175,8 @@ FEATURES: tuple[Feature, ...] = (
         "sequence",
         "",
         "round trips lose, one after another",
-        "max(0, W + min(z, 8) - 0.5), z = (loss of the trip - usual cost) / move by chance, half-life 12 h",
+        "max(0, W + min(z, 8) - 0.5), z = (loss of the trip, over one market or two, - usual cost)"
+        " / move by chance, half-life 12 h",
         "round trips within two hours have lost {value} sigmas in all",
         "Page 1954; FTX/DMG 2022",
     ),
@@ -185,7 +186,8 @@ FEATURES: tuple[Feature, ...] = (
         "sequence",
         "orders",
         "orders that the owner's log doesn't have, one after another",
-        "max(0, U + log likelihood ratio of 70 % to the usual share of unlogged orders), half-life 12 h",
+        "max(0, U + ln likelihood ratio of 70 % to the usual share of unlogged orders,"
+        " and of the gap between them), half-life 12 h",
         "orders are coming in that the owner's bot did not place",
         "Wald 1945",
     ),

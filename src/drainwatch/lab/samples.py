@@ -42,7 +42,7 @@ class Sample:
 
 
 SAMPLES: dict[str, Sample] = {
-    "quiet-week": Sample(11, "grid", None, 7.0, 0.0),
+    "quiet-week": Sample(12, "grid", None, 7.0, 0.0),
     "planted-wall": Sample(21, "dca", "planted_wall", 5.0, 0.35),
     "ping-pong": Sample(31, "rebalancer", "ping_pong", 5.0, 0.4),
     "slow-bleed": Sample(41, "market_maker", "slow_bleed", 5.0, 0.5),
