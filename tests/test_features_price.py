@@ -90,7 +90,7 @@ def test_worse_is_positive_for_both_sides(side: int) -> None:
 
 
 def test_the_loss_of_an_order_adds_up_over_its_fills() -> None:
-    """Five fills of 1 % of the account, each 10 % too dear: half a per cent of the account."""
+    """Five fills of 1 % of the account, each 10 % dearer than worth: 1/11 of what was paid is lost."""
     tape = Tape()
     for minute in range(60):
         tape.mid(60 * minute, "ETH/USDT", 3000.0, 0.5)
@@ -98,7 +98,7 @@ def test_the_loss_of_an_order_adds_up_over_its_fills() -> None:
     for part in range(5):
         tape.fill(HOUR_S + part, "ETH/USDT", 1, 3300.0, 1.0, order=4)
     loss = judge(tape).feature("order_loss_equity_bps")
-    np.testing.assert_allclose(loss, 10.0 * np.arange(1, 6), rtol=0.05)
+    np.testing.assert_allclose(loss, 100.0 / 11.0 * np.arange(1, 6), rtol=0.01)
 
 
 def test_what_an_account_usually_pays_is_no_news() -> None:

@@ -223,6 +223,7 @@ def test_labels_of_prices_fit_beside_the_plot(low: float, high: float, labels: l
 
 
 @example(first_ms=1_749_842_543_000.0, magnitude=5.13)  # 135 s
+@example(first_ms=1.0, magnitude=10.375)  # nine months between two round times
 @given(first_ms=st.floats(0, 4e12), magnitude=st.floats(3, 11))
 def test_times_below_a_plot_dont_stand_over_each_other(first_ms: float, magnitude: float) -> None:
     """On a phone, where `19:22:30` and `19:23:00` have hardly room beside each other."""

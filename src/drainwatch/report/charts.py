@@ -40,8 +40,9 @@ LARGEST = 1e300
 """Prices and amounts from which on nothing is drawn: no market has them, and sums would overflow."""
 TIME_STEPS_S = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200),
-    *(86_400, 172_800, 604_800, 1_209_600, 2_592_000, 7_776_000, 31_536_000),
+    *(86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000, 7_776_000, 15_552_000, 31_536_000),
 )
+"""Each at most three times the one before: else a span could lie between two round times."""
 DEFINITIONS = Markup(
     '<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>'
     '<path id="dw-buy" d="M0-6.5 6 4.5H-6Z"/><path id="dw-sell" d="M0 6.5 6-4.5H-6Z"/>'
@@ -175,7 +176,7 @@ class TimeAxis:
         ticks = []
         count = math.ceil(self.first_ms / 1_000 / step)
         while (at_ms := count * step * 1_000) <= self.last_ms:
-            ticks.append((self.at(at_ms), _time_label(at_ms, step, span_s)))
+            ticks.append((min(self.at(at_ms), 100.0), _time_label(at_ms, step, span_s)))
             count += 1
         return ticks
 
