@@ -176,7 +176,7 @@ class TimeAxis:
         ticks = []
         count = math.ceil(self.first_ms / 1_000 / step)
         while (at_ms := count * step * 1_000) <= self.last_ms:
-            ticks.append((min(self.at(at_ms), 100.0), _time_label(at_ms, step, span_s)))
+            ticks.append((min(max(self.at(at_ms), 0.0), 100.0), _time_label(at_ms, step, span_s)))
             count += 1
         return ticks
 
