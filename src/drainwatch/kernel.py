@@ -66,6 +66,9 @@ STABLE_RANK = 0
 UNPRICED_RANK = 9
 INVERSE_LEAST = 0.9
 """An inverse contract is worth so many quote units at the least: venues have 1, 10 and 100."""
+COST_PRIOR_FILLS = 30.0
+"""So many fills of a kind the prior of its usual cost weighs."""
+COST_STEP_SDS = 1.5
 EQUITY_ORDERS = 5.0
 """Without balances the account is taken to be worth so many of its largest orders."""
 
@@ -299,6 +302,7 @@ def _learn(
     fill: Any,
     sigmas: float,
     deviation: float,
+    fair_sd: float,
     logged: float,
     new_order: bool,
     order_value: float,
@@ -317,13 +321,14 @@ def _learn(
     account.largest = max(account.largest, order_value)
     if not np.isnan(sigmas) and sigmas < SIGMAS_LEARNED:
         kind = fill.liquidity
-        seen = max(deviation, -100.0)
-        count = max(account.cost_count[kind], 10.0)  # the prior weighs ten fills
+        count = max(account.cost_count[kind], COST_PRIOR_FILLS)
+        # a step of so many usual deviations at most: a bleed must not teach that bleeding is usual
+        step = deviation - account.cost[kind]
+        limit = COST_STEP_SDS * np.sqrt(account.cost_var[kind] + 1e8 * fair_sd * fair_sd)
+        seen = account.cost[kind] + min(max(step, -limit), limit)
         # dust counts little: what is usual is what the account pays on the orders that matter to it
         weight = min(order_value / max(np.exp(account.size), 0.1 * account.largest), 1.0)
-        mean, var, count = learn_mean(
-            account.cost[kind], account.cost_var[kind], count, min(seen, 300.0), 300.0
-        )
+        mean, var, count = learn_mean(account.cost[kind], account.cost_var[kind], count, seen, 300.0)
         account.cost[kind] += weight * (mean - account.cost[kind])
         account.cost_var[kind] += weight * (var - account.cost_var[kind])
         account.cost_count[kind] = count
@@ -462,7 +467,7 @@ def _judge_fill(
     if not flagged:
         base.value = unit_price
         learned = np.nan if forced else sigmas
-        _learn(account, pair, fill, learned, deviation, logged, new_order, order_value, noise_value)
+        _learn(account, pair, fill, learned, deviation, fair.sd, logged, new_order, order_value, noise_value)
     take_trip(pair, fill)
     if not market.derivative:
         take_position(base, fill, fill.amount, unit_price)
