@@ -833,3 +833,20 @@ def test_an_orders_loss_is_what_the_account_lost(times: float) -> None:
     lost = 3000.0 * abs(times - 1.0)
     assert outcome.judged[0]["loss_quote"] == pytest.approx(lost, rel=1e-2)
     assert outcome.feature("order_loss_equity_bps")[0] == pytest.approx(1e4 * lost / equity, rel=1e-2)
+
+
+def test_a_bleed_does_not_teach_that_bleeding_is_usual() -> None:
+    """A market maker takes for the first time, and pays too much: the hundredth is as bad as the first."""
+    tape = Tape()
+    tape.balance(0, "USDT", 1e6)
+    for minute in range(60 * 24):
+        tape.mid(60 * minute, "ETH/USDT", 3000.0, 15.0)
+    for i in range(200):
+        side = 1 if i % 2 else -1
+        tape.fill(120 * i + 30, "ETH/USDT", side, 3000.0 * (1.0 - 15e-4 * side), liquidity=Liquidity.MAKER)
+    for i in range(100):
+        side = 1 if i % 2 else -1
+        price = 3000.0 * (1.0 + 40e-4 * side)
+        tape.fill(30_000 + 180 * i, "ETH/USDT", side, price, 3.0, liquidity=Liquidity.TAKER)
+    sigmas = judge(tape).feature("deviation_sigmas")
+    assert sigmas[200:].min() > 1.0
