@@ -52,7 +52,7 @@ DAY_NS = 86_400 * NS_PER_S
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a model trained on two months."""
     out = tmp_path_factory.mktemp("train") / "small"
-    train(out, months=MONTHS, seed=3, command="drainwatch train --out models/small")
+    train(out, months=MONTHS, seed=5, command="drainwatch train --out models/small")
     return out
 
 
@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def samples() -> tuple[Months, ...]:
     """Collect the rows that it was trained on."""
     blank = blank_model()
-    return tuple(sample for seed in (3, 4) for sample in simulated_months(TRAINING_SEEDS + seed, blank))
+    return tuple(sample for seed in (5, 6) for sample in simulated_months(TRAINING_SEEDS + seed, blank))
 
 
 # --- the model ---------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def test_training_again_gives_the_same_bytes(
 ) -> None:
     """From the same seeds in another folder, at another time, with another state of all global chance."""
     np.random.seed(99)  # noqa: NPY002 - what somebody's own code may have done before
-    made: dict[int, list[Months]] = {TRAINING_SEEDS + seed: [] for seed in (3, 4)}
+    made: dict[int, list[Months]] = {TRAINING_SEEDS + seed: [] for seed in (5, 6)}
 
     def again(seed: int, blank: dict[str, NDArray[Any]]) -> list[Months]:
         made[seed] = list(simulated_months(seed, blank))
@@ -79,7 +79,7 @@ def test_training_again_gives_the_same_bytes(
 
     monkeypatch.setattr(face, "simulated_months", again)
     train(
-        tmp_path / "elsewhere" / "small", months=MONTHS, seed=3, command="drainwatch train --out models/small"
+        tmp_path / "elsewhere" / "small", months=MONTHS, seed=5, command="drainwatch train --out models/small"
     )
     for name in ("arrays.npz", "card.json"):
         assert (tmp_path / "elsewhere" / "small" / name).read_bytes() == (folder / name).read_bytes()
@@ -88,7 +88,7 @@ def test_training_again_gives_the_same_bytes(
 
 
 def test_another_seed_gives_other_forests() -> None:
-    one, other = fit(samples(), seed=3), fit(samples(), seed=4)
+    one, other = fit(samples(), seed=5), fit(samples(), seed=4)
     assert not np.array_equal(one["forest_nodes"], other["forest_nodes"])
     np.testing.assert_array_equal(one["knots"][EVIDENCE], other["knots"][EVIDENCE])  # no chance in these
 
@@ -100,10 +100,10 @@ def test_card_says_what_the_model_is(folder: Path) -> None:
     assert card["rules"] == [rule.id for rule in RULES]
     assert card["levels"] == list(LEVELS)
     assert card["forests"]["families"] == list(FAMILIES)
-    assert card["forests"]["seed"] == 3
+    assert card["forests"]["seed"] == 5
     assert card["command"] == "drainwatch train --out models/small"
     trained_on = card["trained_on"]
-    assert (trained_on["first_seed"], trained_on["months"]) == (TRAINING_SEEDS + 3, MONTHS)
+    assert (trained_on["first_seed"], trained_on["months"]) == (TRAINING_SEEDS + 5, MONTHS)
     assert trained_on["rows"] == sum(len(sample.ts_ns) for sample in samples())
     assert "simulated" in trained_on["what"]
     assert {"drainwatch", "numpy", "python"} <= set(card["versions"])
@@ -137,9 +137,9 @@ def test_model_that_collects_rows_never_alarms() -> None:
 
 
 def test_progress_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(face, "simulated_months", lambda seed, _: samples()[seed - 3 :: 2])
+    monkeypatch.setattr(face, "simulated_months", lambda seed, _: samples()[seed - 5 :: 2])
     told: list[tuple[str, int, int | None]] = []
-    train(tmp_path, months=2, seed=3, progress=lambda *step: told.append(step))
+    train(tmp_path, months=2, seed=5, progress=lambda *step: told.append(step))
     assert [(done, of) for _, done, of in told[:3]] == [(0, 2), (1, 2), (2, 2)]
 
 
