@@ -65,7 +65,8 @@ def judge_from(
     Raises
     ------
     ModelError
-        The model was made for other features, rules or levels than this version has.
+        The model was made for other features, rules or levels than this version has, its arrays mean
+        nothing, or the budget is none.
 
     """
     if tuple(features) != NAMES:
@@ -73,6 +74,8 @@ def judge_from(
             f"expected a model of this version's {COUNT} features, found {len(features)} others"
             " (or another order) in its card: train it again with this version"
         )
+    if not (0.0 < false_alarms_per_month < np.inf):
+        raise ModelError(f"expected a budget of false alarms a month above 0, found {false_alarms_per_month}")
     try:
         forests = PackedForests(*(arrays[f"forest_{name}"] for name in PackedForests._fields))
         judge = Judge(
@@ -82,12 +85,10 @@ def judge_from(
             arrays["knots"],
             arrays["nats"],
             arrays["rule_nats"],
-            float(-np.log10(false_alarms_per_month)) if false_alarms_per_month > 0.0 else np.nan,
+            float(-np.log10(false_alarms_per_month)),
         )
     except KeyError as missing:
         raise ModelError(f"expected an array {missing} in the model, found none: train it again") from None
-    if not (0.0 < false_alarms_per_month < np.inf):
-        raise ModelError(f"expected a budget of false alarms a month above 0, found {false_alarms_per_month}")
     check_forests(forests, COUNT)
     shape = (len(PEERS), len(LEVELS))
     fits = (

@@ -265,8 +265,8 @@ def _own_word(market: Any, pair: Any, ts_ns: int, side: int) -> tuple[float, flo
     """What the market itself says of its price just before `ts_ns`, to one who trades on `side`.
 
     A book that jumped against the account within the last seconds, by far more than it is wide, was
-    as likely as not emptied or quoted for this very fill: then what stood before is believed. No crash
-    falls so far in so short a time without a print.
+    as likely as not emptied or quoted for this very fill: then what stood before is believed, though in
+    a crash that makes an owner's stop look some seconds of the fall too cheap.
     """
     if not np.isnan(market.bid):
         level, var = level_at(market, ts_ns)
