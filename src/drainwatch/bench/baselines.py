@@ -51,7 +51,9 @@ class IForestRaw:
     """
 
     name: str = "iforest_raw"
-    about: str = "IsolationForest on price, amount and cost of the account's own past fills, refitted as it grows"
+    about: str = (
+        "IsolationForest on price, amount and cost of the account's own past fills, refitted as it grows"
+    )
     needs_truth: bool = False
     fixed_threshold: float | None = None
     first: int = 50

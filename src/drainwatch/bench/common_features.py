@@ -148,7 +148,7 @@ def past_medians(values: Floats, groups: Sequence[object] | None = None) -> Floa
 
 
 def logged(seen: Seen) -> Floats:
-    """1 where the owner's log had the fill's order by then, 0 where not, NaN where there is no log."""
+    """1 where the owner's log had the fill's order by then, 0 where not, NaN before its first row."""
     fills, log = seen.fills, seen.tables.get("orders")
     if log is None or log.empty:
         return np.full(len(fills), np.nan)
@@ -158,7 +158,7 @@ def logged(seen: Seen) -> Floats:
             named = log.loc[log[name].notna(), [name, "timestamp"]]
             first = fills[name].map(named.groupby(name)["timestamp"].min()).to_numpy(dtype=np.float64)
             known |= first <= times(fills)
-    return known.astype(np.float64)
+    return np.where(times(fills) >= times(log).min(), known.astype(np.float64), np.nan)
 
 
 def takers(fills: pd.DataFrame) -> Floats:
@@ -233,7 +233,10 @@ class Filled:
         """Learn medians, masks and columns from honest rows."""
         known = np.isfinite(rows)
         medians = np.array(
-            [np.median(column[here]) if here.any() else 0.0 for column, here in zip(rows.T, known.T, strict=True)]
+            [
+                np.median(column[here]) if here.any() else 0.0
+                for column, here in zip(rows.T, known.T, strict=True)
+            ]
         )
         masked = np.flatnonzero(~known.all(axis=0))
         everything = cls(medians, masked, np.arange(rows.shape[1] + len(masked)))
