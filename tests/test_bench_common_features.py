@@ -26,7 +26,7 @@ ETH, ALT = "ETH/USDT", "ALT/USDT"
 
 
 def column(seen: Seen, name: str) -> list[float]:
-    return feature_rows(seen)[:, FEATURES.index(name)].tolist()
+    return [float(value) for value in feature_rows(seen)[:, FEATURES.index(name)]]
 
 
 def test_last_price_is_of_the_best_table_that_has_one() -> None:

@@ -111,7 +111,8 @@ def _last_before(symbols: pd.Series, at: Ints, values: Floats, fills: pd.DataFra
 
 def adverse_deviation(fills: pd.DataFrame, price: Floats) -> Floats:
     """Relative deviation of each fill from a price; positive is worse for the account, 0.05 is 5 %."""
-    return sides(fills) * (fills["price"].to_numpy(dtype=np.float64) / price - 1.0)
+    paid: Floats = fills["price"].to_numpy(dtype=np.float64)
+    return sides(fills) * (paid / price - 1.0)
 
 
 def costs(seen: Seen) -> Floats:
@@ -204,7 +205,8 @@ def _turnover(at: Ints, size: Floats) -> Floats:
     """Sizes summed over the hour up to each fill; a fill of unknown size counts as a usual one."""
     total = np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(size), size, 1.0))])
     start = np.searchsorted(at, at - _HOUR_MS, side="right")
-    return total[1:] - total[start]
+    last_hour: Floats = total[1:] - total[start]
+    return last_hour
 
 
 def _runs(side: Floats) -> Floats:
