@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -41,9 +41,7 @@ def cut(seen: Seen, n: int) -> Seen:
     return replace(seen, fills=seen.fills.iloc[:n], tables=tables, truth=truth)
 
 
-def fills(
-    *rows: tuple[float, str, str, float, float], **columns: Sequence[str | float | None]
-) -> pd.DataFrame:
+def fills(*rows: tuple[float, str, str, float, float], **columns: Any) -> pd.DataFrame:
     """Fills of (seconds after the start, symbol, side, price, amount), and further columns."""
     table = pd.DataFrame(
         [(str(i), START_MS + int(1e3 * s), *rest) for i, (s, *rest) in enumerate(rows)],

@@ -189,7 +189,8 @@ class Tails:
         variance = second / n - shift**2
         moment = third / n - 3.0 * shift * second / n + 2.0 * shift**3
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.nan_to_num(moment / variance**1.5).astype(np.float64)
+            skewness: Floats = np.nan_to_num(moment / variance**1.5)
+        return skewness
 
 
 class PyodEcod(Pooled):

@@ -111,14 +111,14 @@ def _last_before(symbols: pd.Series, at: Ints, values: Floats, fills: pd.DataFra
 
 def adverse_deviation(fills: pd.DataFrame, price: Floats) -> Floats:
     """Relative deviation of each fill from a price; positive is worse for the account, 0.05 is 5 %."""
-    paid: Floats = fills["price"].to_numpy(dtype=np.float64)
-    return sides(fills) * (paid / price - 1.0)
+    deviation: Floats = sides(fills) * (fills["price"].to_numpy(dtype=np.float64) / price - 1.0)
+    return deviation
 
 
 def costs(seen: Seen) -> Floats:
     """Value of each fill in its quote currency: as told, else price x amount x contract size."""
     fills = seen.fills
-    worth = fills["price"].to_numpy(dtype=np.float64) * fills["amount"].to_numpy(dtype=np.float64)
+    worth: Floats = fills["price"].to_numpy(dtype=np.float64) * fills["amount"].to_numpy(dtype=np.float64)
     markets = seen.tables.get("markets")
     if markets is not None and "contract_size" in markets:
         size = fills["symbol"].map(markets.drop_duplicates("symbol").set_index("symbol")["contract_size"])
