@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,11 @@ def test_an_account_is_seen_at_a_level() -> None:
     seen = account(1, "grid", level="trades")
     assert set(seen.tables) == {"trades", "balances", "markets"}
     assert np.all(np.diff(seen.fills["timestamp"].to_numpy()) >= 0)
+
+
+@pytest.mark.parametrize("detector", [*BASELINES, *ORACLES], ids=lambda detector: detector.name)
+def test_an_account_without_fills_has_no_scores(detector: Detector) -> None:
+    seen = account(1, "grid")
+    assert seen.truth is not None
+    empty = replace(seen, fills=seen.fills.iloc[:0], truth=seen.truth.iloc[:0])
+    assert detector.fit([seen]).scores(empty).shape == (0,)

@@ -100,6 +100,8 @@ class Pooled:
 
     def scores(self, seen: Seen) -> Floats:
         """Score each fill by its features."""
+        if seen.fills.empty:  # which scikit-learn refuses
+            return np.empty(0)
         return self.judge(self.filled(feature_rows(seen)))
 
     def learn(self, rows: Floats) -> None:

@@ -131,7 +131,7 @@ def costs(seen: Seen) -> Floats:
 
 def quote_currencies(fills: pd.DataFrame) -> pd.Series:
     """Quote currency of each fill, from the unified symbol."""
-    return fills["symbol"].str.partition("/")[2].str.partition(":")[0]
+    return fills["symbol"].str.split("/").str[-1].str.split(":").str[0]
 
 
 def past_medians(values: Floats, groups: Sequence[object] | None = None) -> Floats:

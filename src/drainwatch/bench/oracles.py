@@ -26,8 +26,9 @@ from drainwatch.errors import ConfigError
 
 DOLLARS: Final = ("USDT", "USDC", "USD")
 
-# The figures below lost least money at 0.1 false incidents an account-month on seeds from 1,000,000 on
-# (160 honest months, 6 of each thief); none is sharp: halving or doubling one costs a few per cent.
+# The figures below lost least money at 0.1 false incidents an account-month, on 160 honest months and 6 of
+# each thief, seeds from 1,000,000 on: 0.27 of the theft on average, 0.15 with the log. None is sharp: of the
+# halvings and doublings that were tried, none moved that by more than 0.03.
 HALF_LIFE_MS: Final = 6 * 3_600_000
 """After which half of a loss is forgotten: a bleed takes hours, and what owners lose in days isn't one."""
 USUAL_SHARE: Final = 0.5
@@ -159,7 +160,7 @@ def equity_shares(seen: Seen) -> Floats:
         implied = truth["loss"].to_numpy(dtype=np.float64) / (sides(seen.fills) * (price - fair) * amount)
     purse, largest = _Purse(seen.tables["balances"]), 0.0
     columns = (
-        times(seen.fills), seen.fills["symbol"].str.partition("/")[0], quotes,
+        times(seen.fills), seen.fills["symbol"].str.split("/").str[0], quotes,
         seen.fills["symbol"].str.contains(":"), sides(seen.fills) * amount, cost, fair, implied,
     )  # fmt: skip
     for i, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
