@@ -154,7 +154,7 @@ def facts_of(case: Case, made: scenario.Scenario) -> Facts:
 
 
 def own_bad_fills(made: scenario.Scenario) -> NDArray[np.bool_]:
-    """Fills by which an owner lost as to a thief, shape (n_fills,): labelled so, or far from fair and dear."""
+    """Fills by which an owner lost as to a thief, shape (n_fills,): labelled so, or far off and dear."""
     labels, fills = made.labels, made.fills
     side = np.where(labels["side"] == "buy", 1.0, -1.0)
     deviation = side * (fills["price"].to_numpy() / labels["true_fair"].to_numpy() - 1.0)
