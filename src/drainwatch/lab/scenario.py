@@ -13,6 +13,7 @@ from drainwatch.errors import ConfigError
 from drainwatch.lab import owners, people, tape, theft, thieves, universe
 from drainwatch.lab.desk import THIEF, Agent, Desk, Fill, run
 from drainwatch.lab.draws import log_uniform
+from drainwatch.lab.folder import write_table
 from drainwatch.lab.paths import DAY_S, Episode
 from drainwatch.lab.venue import Venue, draw_venue
 
@@ -32,6 +33,12 @@ THIEVES: dict[str, str] = {name: _first_line(make) for name, (_, make) in thieve
 
 KIND_OF: dict[str, str] = {name: kind for name, (kind, _) in thieves.KINDS.items()}
 """The incident kind of the contract that fits each thief best."""
+
+REGIMES: dict[str, str] = {
+    "crash": "Every coin falls within minutes, on every venue, and comes back in part.",
+    "pump": "One coin rises many-fold in minutes to hours for reasons of its own.",
+}
+"""What can be made to happen to the market; left alone, chance decides."""
 
 HELD_OUT = tuple(name for name in thieves.KINDS if name in thieves.HELD_OUT)
 """Thieves that nothing may be trained on: what has never been seen has to be found as well."""
@@ -69,6 +76,7 @@ class Scenario:
     equity_before: float  # USDT just before the thief's first fill; NaN without a thief
     discloses: str  # what the tape tells of the other side: nothing, orders, accounts
     episodes: tuple[Episode, ...]
+    days: float
 
     def write(self, folder: Path, formats: str | Mapping[str, str] = "parquet") -> dict[str, Path]:
         """Write the tables (and `labels`) to a folder; returns the paths by table.
@@ -94,17 +102,7 @@ class Scenario:
             if frame.empty:
                 continue
             path = folder / f"{table}.{form}"
-            if form == "csv":
-                frame.to_csv(path, index=False, lineterminator="\n")
-            elif form == "csv.gz":
-                packing = {"method": "gzip", "mtime": 0}
-                frame.to_csv(path, index=False, lineterminator="\n", compression=packing)
-            elif form == "jsonl":
-                frame.to_json(path, orient="records", lines=True, double_precision=15)
-            elif form == "parquet":
-                frame.to_parquet(path, index=False)
-            else:
-                raise ConfigError(f"format must be csv, csv.gz, jsonl or parquet, was {form!r} for {table}")
+            write_table(frame, path, form)
             written[table] = path
         return written
 
@@ -116,6 +114,7 @@ def make(
     owner: str | None = None,
     thief: str | None = None,
     difficulty: float | None = None,
+    regime: str | None = None,
     own_log: bool = True,
 ) -> Scenario:
     """Simulate one account.
@@ -132,13 +131,15 @@ def make(
         One of `THIEVES`; None for an honest account.
     difficulty
         0 a blatant thief, 1 a careful one; None draws it.
+    regime
+        One of `REGIMES`, which then takes place; None leaves all to chance.
     own_log
         Whether the owner's program left its order log.
 
     Raises
     ------
     ConfigError
-        For an unknown owner or thief, a difficulty outside [0, 1], or too few days.
+        For an unknown owner, thief or regime, a difficulty outside [0, 1], or too few days.
     """
     if days < 0.5:
         raise ConfigError(f"days must be at least 0.5, was {days}")
@@ -146,6 +147,8 @@ def make(
         raise ConfigError(f"owner must be one of {', '.join(OWNERS)}, was {owner!r}")
     if thief is not None and thief not in THIEVES:
         raise ConfigError(f"thief must be one of {', '.join(THIEVES)}, was {thief!r}")
+    if regime is not None and regime not in REGIMES:
+        raise ConfigError(f"regime must be one of {', '.join(REGIMES)}, was {regime!r}")
     if difficulty is not None and not 0.0 <= difficulty <= 1.0:
         raise ConfigError(f"difficulty must be from 0 to 1, was {difficulty}")
     rng = np.random.default_rng(seed)
@@ -160,6 +163,7 @@ def make(
         if owner == "perp_trader"
         else None
     )
+    crash, pump = crash if regime != "crash" else True, pump if regime != "pump" else True
     world, coins, books = universe.build(rng, days, crash=crash, pump=pump, perp=perp)
     venue = draw_venue(rng, by_hand=owner == "human", fees=thief == "fee_churn")
     desk = Desk(rng, world, coins, books, venue, difficulty)
@@ -237,6 +241,7 @@ def _tables(
         float("nan") if first is None else _equity_at(desk, first),
         desk.venue.discloses,
         tuple(desk.world.episodes),
+        desk.end / DAY_S,
     )  # fmt: skip
 
 
