@@ -66,6 +66,16 @@ def test_the_command_in_the_metadata_makes_the_same_bytes(tmp_path: Path) -> Non
         assert first.replace(b'"first"', b'"again"') == second, name
 
 
+def test_make_tells_how_many_accounts_a_farm_has_and_how_many_are_robbed(tmp_path: Path) -> None:
+    result = run("make", str(tmp_path / "farm"), *SHORT, "--accounts", "3", "--format", "csv")
+    note = json.loads((tmp_path / "farm" / "metadata.json").read_text())
+    assert note["accounts"] == ["sub1", "sub2", "sub3"]
+    assert "3 accounts: sub1, sub2, sub3." in result.stdout
+    assert f"% of {len(note['accounts_robbed'])} of the accounts" in result.stdout
+    fills = pd.read_csv(tmp_path / "farm" / "fills.csv")
+    assert set(fills["account"]) == set(note["accounts"])
+
+
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("kept")
     for out in (tmp_path, tmp_path / "mine.txt"):
@@ -107,6 +117,7 @@ def test_what_fails_on_the_way_leaves_nothing(tmp_path: Path, monkeypatch: pytes
         (["--thief", "nobody"], "thief must be one of planted_wall, "),
         (["--regime", "flood"], "regime must be one of crash, "),
         (["--difficulty", "2"], "difficulty must be from 0 to 1, was 2.0"),
+        (["--accounts", "21"], "accounts must be from 1 to 20, was 21"),
         (["--days", "0"], "days must be at least 0.5, was 0.0"),
         (["--format", "xlsx"], "'xlsx'"),
     ],

@@ -50,6 +50,12 @@ Regime = Annotated[
     str | None,
     typer.Option(metavar="KIND", help="What the market does; see `lab kinds`.  [default: by chance]"),
 ]
+Accounts = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="How many accounts the owner trades alike.  [default: 1, of a farm by chance]"
+    ),
+]
 NoOwnLog = Annotated[
     bool, typer.Option("--no-own-log", help="Leave out the log of orders that the owner's bot keeps.")
 ]
@@ -64,6 +70,7 @@ def make_tables(
     thief: Thief = None,
     difficulty: Difficulty = None,
     regime: Regime = None,
+    accounts: Accounts = None,
     no_own_log: NoOwnLog = False,
     form: Annotated[Format, typer.Option("--format", help="Of the tables.")] = Format.PARQUET,
     quiet: Quiet = False,
@@ -79,7 +86,7 @@ def make_tables(
         from drainwatch.lab import folder
 
         folder.check_free(out)
-        asked = _asked(seed, days, owner, thief, difficulty, regime, no_own_log)
+        asked = _asked(seed, days, owner, thief, difficulty, regime, accounts, no_own_log)
         made = _make(asked)
         note = folder.make_folder(made, out, form, command=_command(asked, form))
         for line in _told(made, note):
@@ -114,6 +121,7 @@ def stream(
     thief: Thief = None,
     difficulty: Difficulty = None,
     regime: Regime = None,
+    accounts: Accounts = None,
     no_own_log: NoOwnLog = False,
     speed: Annotated[
         float,
@@ -129,7 +137,7 @@ def stream(
     with Screen(debug=debug):
         from drainwatch.lab.stream import timed_rows
 
-        made = _make(_asked(seed, days, owner, thief, difficulty, regime, no_own_log))
+        made = _make(_asked(seed, days, owner, thief, difficulty, regime, accounts, no_own_log))
         began, first = time.monotonic(), None
         try:
             for ms, row in timed_rows(made):
@@ -151,6 +159,7 @@ def _asked(
     thief: str | None,
     difficulty: float | None,
     regime: str | None,
+    accounts: int | None,
     no_own_log: bool,
 ) -> dict[str, Any]:
     """Arguments of `scenario.make`."""
@@ -161,6 +170,7 @@ def _asked(
         "thief": thief,
         "difficulty": difficulty,
         "regime": regime,
+        "accounts": accounts,
         "own_log": not no_own_log,
     }
 
@@ -190,13 +200,15 @@ def _told(made: Scenario, note: Mapping[str, Any]) -> list[str]:
     rows = ", ".join(
         f"{name} {len(getattr(made, name)):,}" for name in ORDER[::-1] if len(getattr(made, name))
     )
-    said = [f"Owner: {made.owner}. {note['owner_does']}"]
+    accounts = f" {len(made.accounts)} accounts: {', '.join(made.accounts)}." if made.accounts[1:] else ""
+    said = [f"Owner: {made.owner}. {note['owner_does']}{accounts}"]
     if made.family is None:
         said.append("Thief: none.")
     elif made.started_ms is None:
         said.append(f"Thief: {made.family}. He came to nothing in so short a time.")
     else:
-        share = f", {words.percent(note['stolen_share'])} of the account" if note["stolen_share"] else ""
+        whose = f"{len(made.robbed)} of the accounts" if made.accounts[1:] else "the account"
+        share = f", {words.percent(note['stolen_share'])} of {whose}" if note["stolen_share"] else ""
         fills = words.plural(note["fills_of_the_thief"], "fill")
         said.append(
             f"Thief: {made.family}. {note['thief_does']} {fills} from {words.moment(made.started_ms)} on; "
