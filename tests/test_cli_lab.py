@@ -71,7 +71,7 @@ def test_make_tells_how_many_accounts_a_farm_has_and_how_many_are_robbed(tmp_pat
     note = json.loads((tmp_path / "farm" / "metadata.json").read_text())
     assert note["accounts"] == ["sub1", "sub2", "sub3"]
     assert "3 accounts: sub1, sub2, sub3." in result.stdout
-    assert f"% of {len(note['accounts_robbed'])} of the accounts" in result.stdout
+    assert f" % of {', '.join(note['accounts_robbed'])}.\n" in result.stdout
     fills = pd.read_csv(tmp_path / "farm" / "fills.csv")
     assert set(fills["account"]) == set(note["accounts"])
 

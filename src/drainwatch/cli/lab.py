@@ -207,7 +207,7 @@ def _told(made: Scenario, note: Mapping[str, Any]) -> list[str]:
     elif made.started_ms is None:
         said.append(f"Thief: {made.family}. He came to nothing in so short a time.")
     else:
-        whose = f"{len(made.robbed)} of the accounts" if made.accounts[1:] else "the account"
+        whose = ", ".join(made.robbed) if made.accounts[1:] else "the account"
         share = f", {words.percent(note['stolen_share'])} of {whose}" if note["stolen_share"] else ""
         fills = words.plural(note["fills_of_the_thief"], "fill")
         said.append(
