@@ -246,5 +246,5 @@ def test_written_tables_read_back(tmp_path: Path) -> None:
     assert (back["price"] == small.fills["price"]).all()
     assert back["id"].tolist() == small.fills["id"].tolist()
     assert len(pd.read_json(paths["balances"], lines=True)) == len(small.balances)
-    with pytest.raises(ConfigError, match="format must be csv"):
+    with pytest.raises(ConfigError, match="format must be parquet"):
         small.write(tmp_path, "xlsx")

@@ -47,11 +47,34 @@ class Fill:
     contract_size: float
     note: str
     id: str = ""
+    account: str = ""
+
+
+@dataclass(slots=True)
+class Register:
+    """What all accounts on a venue share: the last number of an order, and every own execution."""
+
+    orders: int = 0
+    fills: list[Fill] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Raid:
+    """What a thief who robs several accounts at once has chosen and moved already.
+
+    The accounts he comes to next trade the same coin; the price is pushed once.
+    """
+
+    chosen: list[str] = field(default_factory=list)
+    pushed_until: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Desk:
-    """One account on a venue."""
+    """One account on a venue.
+
+    Accounts that one program trades share world, markets and `register`; their `mind`s are alike.
+    """
 
     rng: np.random.Generator
     world: Paths
@@ -68,9 +91,16 @@ class Desk:
     thief_names: list[str] = field(default_factory=list)
     stolen_keys: bool = False
     forged: bool = False
-    _order_number: int = 0
+    register: Register = field(default_factory=Register)
+    lag_s: float = 0.0  # the owner's orders arrive so much later than in the first account of his farm
+    raid: Raid | None = None  # while a thief acts who robs several accounts
+    mind: np.random.Generator = field(init=False)  # of the owner's choices; `rng` where nothing is said
+    names: np.random.Generator = field(init=False)  # of strangers' names; `rng` where nothing is said
     _client_number: int = 0
     _related: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.mind = self.names = self.rng
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -110,8 +140,13 @@ class Desk:
         ]
 
     def pick(self, names: list[str]) -> str:
-        """Draw one."""
-        return names[int(self.rng.integers(len(names)))]
+        """Draw one; in a raid the market that the thief has chosen before, where it is among them."""
+        raid = self.raid
+        before = next((name for name in raid.chosen if name in names), None) if raid is not None else None
+        drawn = names[int(self.rng.integers(len(names)))]
+        if before is None and raid is not None and drawn in self.markets:
+            raid.chosen.append(drawn)
+        return before or drawn
 
     def mid(self, symbol: str, t: float) -> float:
         """Mid of a market, displaced as it may be."""
@@ -155,17 +190,17 @@ class Desk:
 
     def new_order(self) -> str:
         """Next order id of the venue."""
-        self._order_number += int(self.rng.integers(1, 5000))
+        self.register.orders += int(self.rng.integers(1, 5000))
         if self.venue.order_style == "hex":
-            return f"{self._order_number * 2654435761 % 2**48:012x}"
-        return str(4_000_000_000 + self._order_number)
+            return f"{self.register.orders * 2654435761 % 2**48:012x}"
+        return str(4_000_000_000 + self.register.orders)
 
     def client_id(self, by: str, ms: int) -> str:
         """Client order id as the placing program makes it, empty where it makes none."""
         habit = self.venue.client
         if by == MANUAL or (by == THIEF and not self.forged):
-            text = f"{int(self.rng.integers(2**40)):010x}"
-            kind = self.rng.random()
+            text = f"{int(self.names.integers(2**40)):010x}"
+            kind = self.names.random()
             return "" if kind < 0.5 else f"web_{text}" if kind < 0.8 else f"x-{text}"
         if habit == "none":
             return ""
@@ -173,7 +208,7 @@ class Desk:
             self._client_number += 1
             return f"{self.venue.prefix}{self._client_number}"
         if habit == "uuid":
-            text = f"{int(self.rng.integers(2**62)):016x}"
+            text = f"{int(self.names.integers(2**62)):016x}"
             return f"{self.venue.prefix}-{text[:8]}-{text[8:12]}-{text[12:]}"
         return f"{self.venue.prefix}_{ms}"
 
@@ -186,8 +221,8 @@ class Desk:
 
     def _stranger(self) -> tuple[str, str]:
         """Order id and account id of nobody in particular, empty where the venue is silent."""
-        order = str(4_000_000_000 + int(self.rng.integers(2**34)) + 2**35)
-        return order, f"acct{int(60 * self.rng.random() ** 2.5):03d}"
+        order = str(4_000_000_000 + int(self.names.integers(2**34)) + 2**35)
+        return order, f"acct{int(60 * self.names.random() ** 2.5):03d}"
 
     def _look(self, symbol: str, t: float) -> None:
         """Have quotes of the markets that price this one on the tape just before `t`."""
@@ -243,6 +278,7 @@ class Desk:
         """
         market = self.markets[symbol]
         spec = market.spec
+        t += self.lag_s if by == OWNER else 0.0
         unit = self.usdt(spec.quote, t)
         price = self.mid(symbol, t)
         if spec.settle:
@@ -296,6 +332,7 @@ class Desk:
         """Have an own resting order at `price` executed for about `usdt`, in up to `parts` fills."""
         market = self.markets[symbol]
         spec = market.spec
+        t += self.lag_s if by == OWNER else 0.0
         unit = self.usdt(spec.quote, t)
         price = market.round_price(price, side)
         amount = usdt / (price * unit * spec.contract_size)
@@ -361,16 +398,20 @@ class Desk:
             self._change(ms, spec.quote, -side * cost)
         self._change(ms, fee_currency, -fee)
         is_taker = liquidity == "taker"
-        own = "acct_own"
+        own = f"acct_own_{venue.account}"
         fill = Fill(
             ms, spec.symbol, side, price, amount, order, client, kind, liquidity, fee, fee_currency,
             other if venue.discloses == "accounts" else "",
             (other_order if is_taker else order) if venue.discloses == "orders" else "",
             (order if is_taker else other_order) if venue.discloses == "orders" else "",
             by, to_thief, market.fair_price(t), self.usdt(spec.quote, t), spec.contract_size, note,
+            account=venue.account,
         )  # fmt: skip
         sides = (order, other_order, own, other) if is_taker else (other_order, order, other, own)
-        market.prints.append(Print(ms, price, amount, side if is_taker else -side, *sides, len(self.fills)))
+        market.prints.append(
+            Print(ms, price, amount, side if is_taker else -side, *sides, len(self.register.fills))
+        )
+        self.register.fills.append(fill)
         self.fills.append(fill)
         return fill
 
@@ -414,6 +455,10 @@ class Desk:
 
     def push(self, symbol: str, times_s: list[float], heights: list[float], interval_s: float) -> None:
         """Let the thief move a market's mid with prints and quotes of his own."""
+        if self.raid is not None:
+            if times_s[0] < self.raid.pushed_until.get(symbol, -inf):
+                return
+            self.raid.pushed_until[symbol] = times_s[-1]
         owner = self.pick(self.thief_names)
         self.markets[symbol].pushes.append(Push(tuple(times_s), tuple(heights), interval_s, owner))
 

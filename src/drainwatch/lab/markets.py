@@ -71,7 +71,10 @@ class Push:
 
 @dataclass(slots=True)
 class Print:
-    """A trade on the tape that an agent took part in; `side` is the taker's, `fill` its row or -1."""
+    """A trade on the tape that an agent took part in.
+
+    `side` is the taker's; `fill` the place of the own execution in the venue's register, -1 for none.
+    """
 
     ms: int
     price: float
