@@ -27,10 +27,10 @@ def _first_line(function: object) -> str:
 OWNERS: dict[str, str] = {name: _first_line(make) for name, make in owners.KINDS.items()}
 """Kinds of owner, each with what it does."""
 
-THIEVES: dict[str, str] = {name: _first_line(make) for name, (_, make) in thieves.KINDS.items()}
+THIEVES: dict[str, str] = {name: _first_line(kind.make) for name, kind in thieves.KINDS.items()}
 """Kinds of thief, each with what he does."""
 
-KIND_OF: dict[str, str] = {name: kind for name, (kind, _) in thieves.KINDS.items()}
+KIND_OF: dict[str, str] = {name: kind.incident for name, kind in thieves.KINDS.items()}
 """The incident kind of the contract that fits each thief best."""
 
 HELD_OUT = tuple(name for name in thieves.KINDS if name in thieves.HELD_OUT)
@@ -151,14 +151,12 @@ def make(
     rng = np.random.default_rng(seed)
     owner = owner or list(OWNERS)[int(rng.integers(len(OWNERS)))]
     difficulty = float(rng.random()) if difficulty is None else difficulty
+    needs = "" if thief is None else thieves.KINDS[thief].needs
     crash = bool(rng.random() < 0.6) if owner == "stop_holder" else None
+    crash = True if needs == "crash" else crash
     pump = bool(rng.random() < 0.4) if owner == "momentum" else None
     perp = (
-        "thin"
-        if thief == "thin_perp"
-        else str(rng.choice(["liquid", "thin"]))
-        if owner == "perp_trader"
-        else None
+        "thin" if needs == "perp" else str(rng.choice(["liquid", "thin"])) if owner == "perp_trader" else None
     )
     world, coins, books = universe.build(rng, days, crash=crash, pump=pump, perp=perp)
     venue = draw_venue(rng, by_hand=owner == "human", fees=thief == "fee_churn")
@@ -179,7 +177,7 @@ def make(
         start = float(rng.uniform(early, 0.8 if days > 3 else 0.6)) * days * DAY_S
         if rng.random() < 0.3:  # when the owner sleeps
             start = float(np.floor(start / DAY_S) * DAY_S + rng.uniform(0.0, 6.0 * 3600.0))
-        agents.append(thieves.KINDS[thief][1](desk, max(start, 600.0)))
+        agents.append(thieves.enter(desk, thief, max(start, 600.0)))
     run(agents, desk.end - 600.0)
     return _tables(desk, seed, owner, thief, difficulty, equity0, own_log=own_log)
 
@@ -241,11 +239,14 @@ def _tables(
 
 
 def _equity_at(desk: Desk, ms: int) -> float:
-    """Value of the spot holdings in USDT just before a time."""
+    """Value of the spot holdings less debts in USDT just before a time."""
     held: dict[str, float] = {}
     for at, currency, change in desk.ledger:
         if at < ms:
             held[currency] = held.get(currency, 0.0) + change
+    for at, currency, owed in desk.debts:
+        if at < ms:
+            held[currency] = held.get(currency, 0.0) - owed
     return sum(total * desk.usdt(currency, ms / 1000.0) for currency, total in held.items())
 
 

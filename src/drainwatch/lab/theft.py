@@ -6,7 +6,7 @@ from math import exp, inf, log
 
 import numpy as np
 
-from drainwatch.lab.desk import OWNER, THIEF, Agent, Desk, Fill
+from drainwatch.lab.desk import MANUAL, OWNER, THIEF, Agent, Desk, Fill
 from drainwatch.lab.draws import HOUR_S, log_uniform
 
 
@@ -56,6 +56,24 @@ def usual_size(desk: Desk, fallback: float) -> float:
 def loss_of(fill: Fill) -> float:
     """USDT that a fill cost beyond fair value; positive is worse for the account."""
     return fill.side * (fill.price - fill.true_fair) * fill.amount * fill.contract_size * fill.quote_usdt
+
+
+def fee_of(fill: Fill) -> float:
+    """USDT of a fill's fee; negative for a rebate."""
+    in_quote = fill.fee_currency in fill.symbol.partition("/")[2]
+    return fill.fee * fill.quote_usdt * (1.0 if in_quote else fill.true_fair)
+
+
+def own_fills(desk: Desk) -> list[Fill]:
+    """Return the owner's last few hundred fills, those of his program and those by hand."""
+    return [fill for fill in desk.fills[-600:] if fill.by in {OWNER, MANUAL}]
+
+
+def next_side(desk: Desk, symbol: str, t: float) -> int:
+    """Draw the side to trade next so that neither coin runs out: the more of the quote, the likelier a buy."""
+    spec = desk.markets[symbol].spec
+    base, quote = desk.value(spec.base, t), desk.value(spec.quote, t)
+    return 1 if desk.rng.random() < 0.5 + 0.48 * (quote - base) / max(quote + base, 1.0) else -1
 
 
 def get(desk: Desk, t: float, currency: str, usdt: float) -> float:
@@ -186,3 +204,37 @@ def sell_everything(desk: Desk, t: float, into: str, keep: str) -> Agent:
         t += 0.2
         yield t
         desk.taker(t, f"{into}/USDT", 1, inf, by=THIEF)
+
+
+def round_trips(
+    desk: Desk,
+    t: float,
+    symbol: str,
+    cost: float,
+    goal: float,
+    size: float,
+    *,
+    fills: int = 600,
+    gap: float = 5.0,
+    maker: float = 0.0,
+    lean: float = 0.0,
+) -> Agent:
+    """Buy dear from the thief and sell back cheap to him, until `goal` USDT are lost.
+
+    `cost` is what a round trip of `size` USDT costs, as a log; `lean` moves it from one leg to the
+    other; `gap` are the mean seconds between fills, `maker` the share of the victim's resting orders.
+    """
+    rng = desk.rng
+    market = desk.markets[symbol]
+    t = get(desk, t, market.spec.quote, size)
+    lost, side, missed = 0.0, 1, 0
+    for _ in range(fills):
+        t += float(rng.exponential(gap)) + 0.1
+        yield t
+        price = market.fair_price(t) * exp(side * cost * (0.5 + side * lean) * rng.uniform(0.8, 1.2))
+        done = meet(desk, t, symbol, side, price, size * rng.uniform(0.9, 1.1), maker=rng.random() < maker)
+        lost += sum(loss_of(fill) for fill in done)
+        missed = 0 if done else missed + 1
+        if lost > goal or missed > 3:
+            break
+        side = -side
