@@ -12,7 +12,21 @@ import numpy as np
 from drainwatch.lab.desk import OWNER, Agent, Desk
 from drainwatch.lab.draws import HOUR_S, log_uniform
 from drainwatch.lab.paths import DAY_S
-from drainwatch.lab.theft import between, careful, get, meet, next_side, own_fills, share, target, usual_size
+from drainwatch.lab.theft import (
+    approach,
+    between,
+    careful,
+    during_refill,
+    get,
+    loss_of,
+    meet,
+    next_side,
+    own_fills,
+    poison,
+    share,
+    target,
+    usual_size,
+)
 
 
 def slow_bleed(desk: Desk, start: float) -> Agent:
@@ -59,7 +73,8 @@ def slow_bleed(desk: Desk, start: float) -> Agent:
 def mimicry(desk: Desk, start: float) -> Agent:
     """Keeps to the owner's pairs, sizes, hours, pace and client ids; the price alone tells.
 
-    Where the owner trades liquid markets only, it is a thinner market of a coin of his, or any.
+    He moves the price for hours first and then buys, or goes back and forth a little off fair. Where
+    the owner trades liquid markets only, it is a thinner market of a coin of his, or any.
     """
     rng = desk.rng
     t = start
@@ -80,7 +95,14 @@ def mimicry(desk: Desk, start: float) -> Agent:
     n = int(np.clip(goal / (off * float(np.mean(values))), 10.0, 700.0))
     length = min(DAY_S * between(desk, (0.1, 1.0), (0.5, 6.0)), 0.8 * (desk.end - t))
     pace = min(1.0, length / (n * float(np.mean(gaps))))
-    t = get(desk, t, market.spec.quote, min(3.0 * float(np.median(values)), 0.5 * equity))
+    moved = rng.random() < 0.5
+    spend = goal / off if moved else min(3.0 * float(np.median(values)), 0.5 * equity)
+    t = get(desk, t, market.spec.quote, min(spend, 0.9 * equity))
+    if moved:
+        lead = HOUR_S * log_uniform(rng, 0.3, 10.0)
+        poison(desk, symbol, t, t + lead, min(t + lead + 1.5 * length, desk.end - 300.0), off)
+        t += lead
+    stake = float(np.mean(values)) * during_refill(desk, symbol, max(pace * float(np.mean(gaps)), 1.0))
     lost = 0.0
     for _ in range(n):
         t += pace * float(rng.choice(gaps)) + 0.2
@@ -89,11 +111,13 @@ def mimicry(desk: Desk, start: float) -> Agent:
         if t > desk.end - 900.0 or lost > goal:
             break
         yield t
-        side = next_side(desk, symbol, t)
+        side = 1 if moved else next_side(desk, symbol, t)
         price = market.fair_price(t) * exp(side * off * rng.uniform(0.6, 1.4))
+        if moved:
+            price = desk.mid(symbol, t) * exp(market.half_spread(t) * rng.uniform(0.2, 1.0))
         size = float(rng.choice(values)) * rng.uniform(0.85, 1.15)
-        meet(desk, t, symbol, side, price, size, maker=bool(rng.random() < makers))
-        lost += off * size
+        done = meet(desk, t, symbol, side, price, size, maker=bool(rng.random() < makers), stake=stake)
+        lost += sum(loss_of(fill) for fill in done)
 
 
 def _familiar(desk: Desk) -> str:
@@ -135,8 +159,10 @@ def trainer(desk: Desk, start: float) -> Agent:
     off = between(desk, (0.1, 0.8), (0.03, 0.12))
     n = max(min(int(log_uniform(rng, 3.0, 80.0)), int(size / 2.0)), 1)
     gap = between(desk, (0.5, 20.0), (10.0, 120.0))
+    stake = min(size, size / n * during_refill(desk, symbol, gap))
+    t = approach(desk, t, symbol, 1, off, stake, 2.0 * n * gap)
     for _ in range(n):
         t += float(rng.exponential(gap)) + 0.1
         yield t
         price = market.fair_price(t) * exp(off * rng.uniform(0.8, 1.2))
-        meet(desk, t, symbol, 1, price, size / n, maker=rng.random() < maker)
+        meet(desk, t, symbol, 1, price, size / n, maker=rng.random() < maker, stake=stake)

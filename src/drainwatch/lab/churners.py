@@ -5,7 +5,7 @@ Each acts on the victim's desk from `start` on; `desk.difficulty` goes from 0, b
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, inf
 
 import numpy as np
 
@@ -72,11 +72,15 @@ def fee_churn(desk: Desk, start: float) -> Agent:
 
 
 def stable_skim(desk: Desk, start: float) -> Agent:
-    """A pair of stable coins is traded with the thief away from one."""
+    """A pair of stable coins is traded with the thief away from one.
+
+    The simulated pairs of stable coins are deep: emptying one costs him more than he gets. He stands for
+    thieves in thin ones.
+    """
     rng = desk.rng
     t = start
     yield t
-    symbol = "USDC/USDT"
+    symbol = min(desk.of_kind("stable"), key=lambda name: desk.markets[name].spec.depth)
     off = between(desk, (0.02, 0.3), (0.004, 0.02))
     size = share(desk) * desk.equity(t)
     n = int(log_uniform(rng, 1.0, 50.0))
@@ -86,7 +90,8 @@ def stable_skim(desk: Desk, start: float) -> Agent:
         t += between(desk, (0.5, 10.0), (2.0, 300.0))
         yield t
         price = desk.markets[symbol].fair_price(t) * exp(side * off * rng.uniform(0.8, 1.2))
-        meet(desk, t, symbol, side, price, size if back else size / n, maker=bool(rng.random() < 0.2))
+        usdt, maker = size if back else size / n, bool(rng.random() < 0.2)
+        meet(desk, t, symbol, side, price, usdt, maker=maker, stake=inf)
         side = -side if back else side
 
 

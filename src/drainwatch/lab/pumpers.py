@@ -11,7 +11,17 @@ import numpy as np
 
 from drainwatch.lab.desk import THIEF, Agent, Desk
 from drainwatch.lab.draws import HOUR_S, log_uniform
-from drainwatch.lab.theft import between, get, meet, poison, sell_everything, sellable, share, target
+from drainwatch.lab.theft import (
+    affordable,
+    between,
+    get,
+    meet,
+    poison,
+    sell_everything,
+    sellable,
+    share,
+    target,
+)
 
 
 def liquidate_then_pump(desk: Desk, start: float) -> Agent:
@@ -24,7 +34,8 @@ def liquidate_then_pump(desk: Desk, start: float) -> Agent:
     spec = market.spec
     boost = log(1.0 + between(desk, (0.3, 9.0), (0.06, 0.6)))
     length = between(desk, (5.0, 120.0), (30.0, 3600.0))
-    boosted = rng.random() < 0.7
+    dear = market.fair_price(t) * exp(1.16 * boost)
+    boosted = rng.random() < 0.7 or affordable(desk, t, symbol, 1, dear, 0.9 * desk.equity(t)) < dear
     if boosted:
         lead = between(desk, (120.0, 3600.0), (1800.0, 12.0 * HOUR_S))
         poison(desk, symbol, t, t + lead, t + lead + 180.0 + length, boost)

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from math import exp, log
 
-import numpy as np
-
 from drainwatch.lab.desk import THIEF, Agent, Desk
 from drainwatch.lab.draws import HOUR_S, log_uniform
 from drainwatch.lab.markets import Wall
 from drainwatch.lab.theft import (
+    approach,
     between,
+    during_refill,
     get,
-    in_front,
     meet,
-    next_side,
+    poison,
     round_trips,
     sellable,
     share,
     sweep,
     target,
+    thinnest,
 )
 
 
@@ -30,10 +30,11 @@ def planted_wall(desk: Desk, start: float) -> Agent:
     """Market orders of the victim sweep a thin book into asks planted far above fair."""
     rng = desk.rng
     yield start
-    symbol = target(desk, "thin", "dead", "half")
-    quote = desk.markets[symbol].spec.quote
     size = share(desk) * desk.equity(start)
     markup = log(1.0 + between(desk, (0.4, 10.0), (0.04, 0.15)))
+    names = [target(desk, "thin", "dead", "half") for _ in range(3)]
+    symbol = thinnest(desk, start, names, 1, markup, size)
+    quote = desk.markets[symbol].spec.quote
     t = get(desk, start, quote, size)
     size = min(size, desk.value(quote, t))
     t += between(desk, (1.0, 30.0), (5.0, 900.0))
@@ -49,12 +50,13 @@ def dump_into_bids(desk: Desk, start: float) -> Agent:
     liquid = {desk.markets[s].spec.base for s in desk.of_kind("liquid", quote="USDT")}
     held = [s for s in names if desk.value(desk.markets[s].spec.base, start) > 0.1 * desk.equity(start)]
     known = [s for s in names if desk.markets[s].spec.base in liquid]
-    symbol = (
-        desk.pick(held or known or names) if rng.random() < 0.75 else sellable(desk, start, "thin", "half")
-    )
-    base = desk.markets[symbol].spec.base
     size = share(desk) * desk.equity(start)
     fall = -log(1.0 - between(desk, (0.15, 0.95), (0.04, 0.12)))
+    if rng.random() < 0.75:
+        symbol = thinnest(desk, start, held or known or names, -1, fall, size)
+    else:
+        symbol = sellable(desk, start, "thin", "half")
+    base = desk.markets[symbol].spec.base
     t = get(desk, start, base, size)
     size = min(size, desk.value(base, t))
     t += between(desk, (1.0, 30.0), (5.0, 900.0))
@@ -65,32 +67,39 @@ def dump_into_bids(desk: Desk, start: float) -> Agent:
 def far_quote(desk: Desk, start: float) -> Agent:
     """One order of the victim meets one quote at many times fair."""
     yield start
-    symbol = target(desk, "thin", "dead")
     size = share(desk) * desk.equity(start)
+    markup = log(between(desk, (1e3, 2.4e6), (5.0, 100.0)))
+    symbol = thinnest(desk, start, [target(desk, "thin", "dead") for _ in range(3)], 1, markup, size)
     t = get(desk, start, desk.markets[symbol].spec.quote, size) + 5.0
-    yield from sweep(desk, t, symbol, 1, log(between(desk, (1e3, 2.4e6), (5.0, 100.0))), size, 1, 1.0)
+    yield from sweep(desk, t, symbol, 1, markup, size, 1, 1.0)
 
 
 def off_market_maker(desk: Desk, start: float) -> Agent:
     """Limit orders of the victim rest far off the market and are lifted at once."""
     rng = desk.rng
     yield start
-    symbol = target(desk, "thin", "dead", "half")
-    spec = desk.markets[symbol].spec
     side = int(rng.choice([-1, 1]))
     size = share(desk) * desk.equity(start)
     off = log(1.0 + between(desk, (0.2, 3.0), (0.03, 0.12)))
+    names = [target(desk, "thin", "dead", "half") for _ in range(3)]
+    symbol = thinnest(desk, start, names, side, off, size)
+    spec = desk.markets[symbol].spec
     t = get(desk, start, spec.quote if side > 0 else spec.base, size)
     n = int(rng.integers(1, 21))
+    gap = between(desk, (0.5, 10.0), (2.0, 300.0))
+    t = approach(desk, t, symbol, side, off, size, 2.0 * n * gap)
     for _ in range(n):
-        t += between(desk, (0.5, 10.0), (2.0, 300.0))
+        t += gap * rng.uniform(0.3, 1.7)
         yield t
         price = desk.markets[symbol].fair_price(t) * exp(side * off * rng.uniform(0.9, 1.1))
-        meet(desk, t, symbol, side, price, size / n, maker=True)
+        meet(desk, t, symbol, side, price, size / n, maker=True, stake=size)
 
 
 def iceberg(desk: Desk, start: float) -> Agent:
-    """One order of the thief, refilled at one price, meets hundreds of small orders of the victim."""
+    """One order of the thief, refilled at one price, meets hundreds of small orders of the victim.
+
+    He lifts the market to his price beforehand, so that no stranger asks for less.
+    """
     rng = desk.rng
     t = start
     yield t
@@ -102,7 +111,11 @@ def iceberg(desk: Desk, start: float) -> Agent:
     t = get(desk, t, spec.quote, size)
     size = min(size, desk.value(spec.quote, t))
     n = max(min(int(between(desk, (40.0, 400.0), (100.0, 1200.0))), int(size / 2.5)), 1)
-    gap = min(between(desk, (0.3, 5.0), (3.0, 60.0)), 0.8 * (desk.end - t) / n)
+    gap = min(between(desk, (0.3, 5.0), (3.0, 60.0)), 0.6 * (desk.end - t) / n)
+    lead = between(desk, (60.0, 1200.0), (1200.0, 6.0 * HOUR_S))
+    poison(desk, symbol, t, t + lead, t + lead + 1.3 * n * gap, off)  # strangers quote above his price
+    t += lead
+    yield t
     wall: Wall | None = None
     for _ in range(n):
         t += float(rng.exponential(gap)) + 0.05
@@ -112,8 +125,6 @@ def iceberg(desk: Desk, start: float) -> Agent:
             if wall is not None:  # the coin has moved away from his price: he quotes anew
                 wall.end_s = t - 0.02
             wall = desk.wall(t - 0.01, symbol, -1, fair * exp(off), 3.0 * size, until=desk.end)
-        if in_front(desk, t, symbol, 1, wall.price) > 0.2 * size / n:
-            desk.clear(t - 0.005, symbol, 1, wall.price)
         desk.taker(t, symbol, 1, size / n * rng.uniform(0.7, 1.3), by=THIEF, limit=wall.price)
     if wall is not None:
         wall.end_s = t + float(rng.uniform(0.01, 120.0))
@@ -190,13 +201,14 @@ def in_the_crash(desk: Desk, start: float) -> Agent:
     size = min(size, desk.value(money, t))
     n = int(log_uniform(rng, 2.0, 60.0))
     gap = between(desk, (0.5, 15.0), (5.0, 60.0))
+    stake = min(size, size / n * during_refill(desk, symbol, gap))
     for _ in range(n):
         t += float(rng.exponential(gap)) + 0.1
         yield t
         level = market.fair_price(t)
         level = min(level, desk.mid(symbol, t)) if side < 0 else max(level, desk.mid(symbol, t))
         price = level * exp(side * off * rng.uniform(0.7, 1.3))
-        meet(desk, t, symbol, side, price, size / n, maker=bool(rng.random() < 0.2))
+        meet(desk, t, symbol, side, price, size / n, maker=bool(rng.random() < 0.2), stake=stake)
 
 
 def moment_of_crash(desk: Desk, start: float) -> float:
@@ -209,24 +221,25 @@ def moment_of_crash(desk: Desk, start: float) -> float:
 
 
 def crumbs(desk: Desk, start: float) -> Agent:
-    """Takes the money in the smallest orders there are: hundreds or thousands of a few USDT or lots."""
+    """Moves the price of a thin coin, then takes the money in hundreds of the smallest orders there are."""
     rng = desk.rng
     t = start
     yield t
     symbol = target(desk, "thin", "dead", "half")
     market = desk.markets[symbol]
     spec = market.spec
-    equity = desk.equity(t)
-    off = between(desk, (0.03, 0.3), (0.006, 0.03))
-    goal = between(desk, (0.1, 0.5), (0.02, 0.15)) * equity
+    size = share(desk) * desk.equity(t)
+    off = log(1.0 + between(desk, (0.08, 0.8), (0.012, 0.06)))
     lot = spec.lot * market.fair_price(t) * desk.usdt(spec.quote, t)
-    size = max(float(rng.uniform(1.5, 6.0)), 1.05 * lot, goal / (off * 1500.0))
-    n = int(np.clip(goal / (off * size), 100.0, 1500.0))
-    gap = min(between(desk, (0.2, 3.0), (1.0, HOUR_S / 60.0)), 0.8 * (desk.end - t) / n)
-    t = get(desk, t, spec.quote, min(0.9 * equity, 0.5 * n * size))
+    each = max(float(rng.uniform(1.5, 6.0)), 1.05 * lot * exp(off), size / 1500.0)
+    n = max(int(size / each), 1)
+    gap = min(between(desk, (0.2, 3.0), (1.0, 60.0)), 0.6 * (desk.end - t) / n)
+    t = get(desk, t, spec.quote, size)
+    lead = between(desk, (300.0, 3600.0), (1800.0, 12.0 * HOUR_S))
+    poison(desk, symbol, t, t + lead, t + lead + 1.3 * n * gap, off)
+    t += lead
     for _ in range(n):
         t += float(rng.exponential(gap)) + 0.05
         yield t
-        side = next_side(desk, symbol, t)
-        price = market.fair_price(t) * exp(side * off * rng.uniform(0.8, 1.2))
-        meet(desk, t, symbol, side, price, size * rng.uniform(0.8, 1.3))
+        price = desk.mid(symbol, t) * exp(market.half_spread(t) * rng.uniform(0.3, 1.0))
+        meet(desk, t, symbol, 1, price, each * rng.uniform(1.0, 1.2))
