@@ -95,7 +95,7 @@ def mimicry(desk: Desk, start: float) -> Agent:
     n = int(np.clip(goal / (off * float(np.mean(values))), 10.0, 700.0))
     length = min(DAY_S * between(desk, (0.1, 1.0), (0.5, 6.0)), 0.8 * (desk.end - t))
     pace = min(1.0, length / (n * float(np.mean(gaps))))
-    moved = rng.random() < 0.5
+    moved = rng.random() < 0.65
     spend = goal / off if moved else min(3.0 * float(np.median(values)), 0.5 * equity)
     t = get(desk, t, market.spec.quote, min(spend, 0.9 * equity))
     if moved:
@@ -144,9 +144,11 @@ def trainer(desk: Desk, start: float) -> Agent:
     size = min(usual_size(desk, 0.01 * equity), 0.02 * equity)
     maker = float(rng.uniform(0.0, 0.8))
     t = get(desk, t, market.spec.quote, min(4.0 * size, 0.4 * equity))
+    over = t + weeks
     for k in range(lessons):
         t += float(rng.exponential(weeks / lessons))
-        if t > desk.end - 6.0 * HOUR_S:
+        if t > over:
+            t = over
             break
         yield t
         side = next_side(desk, symbol, t)

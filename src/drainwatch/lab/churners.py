@@ -130,13 +130,16 @@ def triangle(desk: Desk, start: float) -> Agent:
     goal = between(desk, (0.2, 0.8), (0.05, 0.3)) * desk.equity(t)
     size = share(desk) * desk.equity(t)
     gap = between(desk, (1.0, 10.0), (5.0, 120.0))
-    t, lost = get(desk, t, "USDT", size), 0.0
+    t, lost, missed = get(desk, t, "USDT", size), 0.0, 0
     for _ in range(400):
         t += float(rng.exponential(gap)) + 0.2
         yield t
-        done = near(desk, t, direct, 1, size)
-        if not done:
-            break
+        if not near(desk, t, direct, 1, size) and desk.value(spec.base, t) < 0.3 * size:
+            missed += 1
+            if missed > 20:
+                break
+            t += float(rng.exponential(desk.markets[direct].spec.refill_s))
+            continue
         t += float(rng.exponential(0.3 * gap)) + 0.2
         yield t
         price = desk.markets[symbol].fair_price(t) * exp(-cost * rng.uniform(0.8, 1.2))

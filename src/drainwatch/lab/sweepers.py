@@ -81,10 +81,15 @@ def off_market_maker(desk: Desk, start: float) -> Agent:
     side = int(rng.choice([-1, 1]))
     size = share(desk) * desk.equity(start)
     off = log(1.0 + between(desk, (0.2, 3.0), (0.03, 0.12)))
-    names = [target(desk, "thin", "dead", "half") for _ in range(3)]
-    symbol = thinnest(desk, start, names, side, off, size)
+    if side < 0:
+        symbol = sellable(desk, start, "thin", "half")
+    else:
+        names = [target(desk, "thin", "dead", "half") for _ in range(3)]
+        symbol = thinnest(desk, start, names, side, off, size)
     spec = desk.markets[symbol].spec
-    t = get(desk, start, spec.quote if side > 0 else spec.base, size)
+    money = spec.quote if side > 0 else spec.base
+    t = get(desk, start, money, size)
+    size = min(size, desk.value(money, t))
     n = int(rng.integers(1, 21))
     gap = between(desk, (0.5, 10.0), (2.0, 300.0))
     t = approach(desk, t, symbol, side, off, size, 2.0 * n * gap)
@@ -113,19 +118,22 @@ def iceberg(desk: Desk, start: float) -> Agent:
     n = max(min(int(between(desk, (40.0, 400.0), (100.0, 1200.0))), int(size / 2.5)), 1)
     gap = min(between(desk, (0.3, 5.0), (3.0, 60.0)), 0.6 * (desk.end - t) / n)
     lead = between(desk, (60.0, 1200.0), (1200.0, 6.0 * HOUR_S))
-    poison(desk, symbol, t, t + lead, t + lead + 1.3 * n * gap, off)  # strangers quote above his price
+    poison(desk, symbol, t, t + lead, t + lead + 1.3 * n * gap, off + 0.8 * spec.half)  # strangers quote above his price
     t += lead
     yield t
     wall: Wall | None = None
+    passed = False  # strangers were in front of him
     for _ in range(n):
         t += float(rng.exponential(gap)) + 0.05
         yield t
         fair = market.fair_price(t)
-        if wall is None or not 0.4 * off < log(wall.price / fair) < 2.5 * off:
-            if wall is not None:  # the coin has moved away from his price: he quotes anew
+        if wall is None or passed or not 0.4 * off < log(wall.price / fair) < 2.5 * off:
+            if wall is not None:  # the market has moved away from his price: he quotes anew
                 wall.end_s = t - 0.02
-            wall = desk.wall(t - 0.01, symbol, -1, fair * exp(off), 3.0 * size, until=desk.end)
-        desk.taker(t, symbol, 1, size / n * rng.uniform(0.7, 1.3), by=THIEF, limit=wall.price)
+            price = min(fair * exp(off), exp(market.natural(t)[1]))
+            wall = desk.wall(t - 0.01, symbol, -1, price, 3.0 * size, until=desk.end)
+        done = desk.taker(t, symbol, 1, size / n * rng.uniform(0.7, 1.3), by=THIEF, limit=wall.price)
+        passed = any(not fill.to_thief for fill in done)
     if wall is not None:
         wall.end_s = t + float(rng.uniform(0.01, 120.0))
 
