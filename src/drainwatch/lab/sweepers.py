@@ -118,7 +118,8 @@ def iceberg(desk: Desk, start: float) -> Agent:
     n = max(min(int(between(desk, (40.0, 400.0), (100.0, 1200.0))), int(size / 2.5)), 1)
     gap = min(between(desk, (0.3, 5.0), (3.0, 60.0)), 0.6 * (desk.end - t) / n)
     lead = between(desk, (60.0, 1200.0), (1200.0, 6.0 * HOUR_S))
-    poison(desk, symbol, t, t + lead, t + lead + 1.3 * n * gap, off + 0.8 * spec.half)  # strangers quote above his price
+    # Strangers quote above his price from then on.
+    poison(desk, symbol, t, t + lead, t + lead + 1.3 * n * gap, off + 0.8 * spec.half)
     t += lead
     yield t
     wall: Wall | None = None

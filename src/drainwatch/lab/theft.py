@@ -145,12 +145,12 @@ def affordable(desk: Desk, t: float, symbol: str, side: int, price: float, stake
     market = desk.markets[symbol]
     low, high = market.natural(t)
     best, fair = exp(high if side > 0 else low), market.fair_price(t)
+    if side * (price - best) <= 0.0:
+        return price
     unit = desk.usdt(market.spec.quote, t) * market.spec.contract_size
     levels = market.levels(t, side, desk.rng, unit / market.spec.contract_size)
     for part in (1.0, 0.8, 0.65, 0.5, 0.38, 0.28, 0.2, 0.13, 0.07):
-        at = best * (price / best) ** part
-        if side * (at - best) <= 0.0:
-            return price
+        at = exp((1.0 - part) * log(best) + part * log(price))
         cost = unit * sum(side * (level - fair) * size for level, size in levels if side * (at - level) > 0.0)
         if cost <= PATIENCE * stake * (1.0 - exp(-side * log(at / fair))):
             return at
