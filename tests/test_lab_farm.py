@@ -175,7 +175,7 @@ def test_one_raid_pushes_a_price_once() -> None:
     robbed = desks(3)
     for desk in robbed:
         desk.fund("USDT", 10_000.0)
-    make_thief = thieves.KINDS["boosted_coin"][1]
+    make_thief = thieves.KINDS["boosted_coin"].make
     run(farm.raids(robbed[0].rng, robbed, make_thief, 5000.0), robbed[0].end)
     pushed = [market for market in robbed[0].markets.values() if market.pushes]
     assert len(pushed) == 1

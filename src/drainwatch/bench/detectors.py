@@ -32,14 +32,15 @@ class Seen:
 class Detector(Protocol):
     """A way to find fills that look like a drain.
 
-    `name` is as printed, `about` says in one line what it is, `needs_truth` marks an oracle. A
-    detector may also have a `fixed_threshold`: the score from which people who use it would act. Those
-    that have none are judged only at the threshold that meets the false-alarm budget.
+    `name` is as printed, `about` says in one line what it is, `needs_truth` marks an oracle. `fixed_threshold` is
+    the score from which people who use it would act; None: it is judged only at the threshold that
+    meets the false-alarm budget.
     """
 
     name: str
     about: str
     needs_truth: bool
+    fixed_threshold: float | None
 
     def fit(self, honest: Sequence[Seen]) -> Self:
         """Return a copy that has learned from honest account-months at one level; it may ignore them."""

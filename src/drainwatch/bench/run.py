@@ -24,6 +24,7 @@ from drainwatch.bench.outcome import (
 )
 from drainwatch.bench.summary import summarise, threshold_for
 from drainwatch.errors import ModelError
+from drainwatch.lab.scenario import Scenario
 from drainwatch.lab.seeds import BENCHMARK, TRAINING, TUNING, Seeds
 from drainwatch.model import Model
 from drainwatch.trial import in_order
@@ -122,7 +123,7 @@ def run_benchmark(
         thresholds = _thresholds(tuned)
     cases = honest(seeds, months) + stressed(seeds, stress) + robbed(seeds, drains)
     outcomes = list(_each(judge, cases, workers, "judging accounts", say))
-    fixed = {d.name: d.fixed_threshold for d in given if getattr(d, "fixed_threshold", None) is not None}
+    fixed = {d.name: d.fixed_threshold for d in given if d.fixed_threshold is not None}
     about = {US: "this program, at its default budget"} | {d.name: d.about for d in given}
     return {
         "version": __version__,
@@ -157,7 +158,7 @@ def _fit(
     given: Sequence[Detector], levels: Sequence[str], months: int, say: Progress
 ) -> dict[str, list[Detector]]:
     """Fit each detector at each level to honest months of training seeds."""
-    made = []
+    made: list[Scenario] = []
     for case in honest(TRAINING, months):
         say("making months for the others to learn from", len(made), months)
         made.append(case.make())

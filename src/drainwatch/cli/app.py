@@ -113,9 +113,10 @@ def demo(
         str,
         typer.Option(
             metavar="KIND",
-            help="How he drains: planted_wall, ping_pong, slow_bleed, liquidate_then_pump, off_market_maker, "
-            "boosted_coin, fee_churn, stable_skim, far_quote, wall_suppression, twin_skim, triangle, "
-            "thin_perp, coordinated_pump.",
+            help="How he drains: planted_wall, ping_pong, slow_bleed, liquidate_then_pump, dump_into_bids, "
+            "off_market_maker, boosted_coin, leverage_max, mimicry, stable_skim, fee_churn, crumbs, "
+            "far_quote, coordinated_pump, wall_suppression, twin_skim, triangle, iceberg, thin_perp, "
+            "trainer, in_the_crash.",
         ),
     ] = "ping_pong",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same drain.")] = 7,

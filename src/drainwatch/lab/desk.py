@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from math import exp, inf
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drainwatch.lab.markets import Market, Print, Push, Wall
-from drainwatch.lab.paths import Coin, Paths
+from drainwatch.lab.paths import Coin, Floats, Paths
 from drainwatch.lab.venue import Venue
 
 Agent = Iterator[float]
@@ -69,6 +70,27 @@ class Raid:
     pushed_until: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """One trade of the thief: `side` is his own; `other` is `victim` or `stranger`."""
+
+    ms: int
+    symbol: str
+    side: int
+    price: float
+    amount: float
+    true_fair: float
+    quote_usdt: float
+    contract_size: float
+    other: str
+
+    @property
+    def gain(self) -> float:
+        """USDT that he made beyond fair value, before his own fees; negative where he paid."""
+        better = self.side * (self.true_fair - self.price)
+        return better * self.amount * self.contract_size * self.quote_usdt
+
+
 @dataclass(slots=True)
 class Desk:
     """One account on a venue.
@@ -89,6 +111,10 @@ class Desk:
     ledger: list[tuple[int, str, float]] = field(default_factory=list)  # every change of a holding
     looks: list[tuple[int, str]] = field(default_factory=list)  # balance rows wanted, "" for all currencies
     thief_names: list[str] = field(default_factory=list)
+    thief_ledger: list[Deal] = field(default_factory=list)  # the thief's side of all that he traded
+    debts: list[tuple[int, str, float]] = field(default_factory=list)  # borrowed: ms, currency, amount
+    nets_debts: bool = False  # whether balance rows are less what is owed of the currency
+    silences: list[tuple[float, float]] = field(default_factory=list)  # the owner's program has no orders
     stolen_keys: bool = False
     forged: bool = False
     register: Register = field(default_factory=Register)
@@ -122,8 +148,9 @@ class Desk:
         return self.held(currency) * self.usdt(currency, t)
 
     def equity(self, t: float) -> float:
-        """Value of all holdings and open positions in USDT."""
+        """Value of all holdings and open positions in USDT, less what is owed."""
         total = sum(self.value(currency, t) for currency in self.holdings)
+        total -= sum(owed * self.usdt(currency, t) for _, currency, owed in self.debts)
         for symbol, (contracts, entry) in self.positions.items():
             market = self.markets[symbol]
             total += contracts * market.spec.contract_size * (market.fair_price(t) - entry)
@@ -166,6 +193,16 @@ class Desk:
         if ms > 0:
             self.looks.append((ms, currency))
 
+    def borrow(self, currency: str, usdt: float, t: float) -> None:
+        """Take a loan worth `usdt`: the holding grows, and so does what is owed; the balance table shows it.
+
+        Some venues list what is there, and the loan arrives like a deposit; others (`nets_debts`) what
+        is left after the debt: the loan shows only once it is spent, as a total below zero.
+        """
+        self.fund(currency, usdt, t)
+        ms, _, amount = self.ledger[-1]
+        self.debts.append((ms, currency, amount))
+
     def snapshot(self, t: float) -> None:
         """Write a balance row for every currency held or once held."""
         self.looks.append((self._ms(t), ""))
@@ -177,10 +214,12 @@ class Desk:
             mine = sorted((ms, change) for ms, name, change in self.ledger if name == currency)
             times = np.array([ms for ms, _ in mine])
             totals = np.cumsum([change for _, change in mine])
+            owed = [(ms, debt) for ms, name, debt in self.debts if name == currency and self.nets_debts]
             for ms, wanted in self.looks:
                 before = int(np.searchsorted(times, ms))
                 if wanted in {"", currency} and before:
-                    rows.append((ms, currency, float(totals[before - 1])))
+                    less = sum(debt for at, debt in owed if at < ms)
+                    rows.append((ms, currency, float(totals[before - 1]) - less))
         return sorted(rows)
 
     # --- orders --------------------------------------------------------------------------------
@@ -218,6 +257,10 @@ class Desk:
         if by == OWNER:
             self.own_orders.append((self._ms(max(t - age_s, 0.0)) - 5, order, client))
         return order, client, ms
+
+    def silent(self, t: float, by: str) -> bool:
+        """Whether these orders can't be placed now: the owner's program is down or its orders cancelled."""
+        return by == OWNER and any(start <= t < end for start, end in self.silences)
 
     def _stranger(self) -> tuple[str, str]:
         """Order id and account id of nobody in particular, empty where the venue is silent."""
@@ -279,6 +322,8 @@ class Desk:
         market = self.markets[symbol]
         spec = market.spec
         t += self.lag_s if by == OWNER else 0.0
+        if self.silent(t, by):
+            return []
         unit = self.usdt(spec.quote, t)
         price = self.mid(symbol, t)
         if spec.settle:
@@ -333,6 +378,8 @@ class Desk:
         market = self.markets[symbol]
         spec = market.spec
         t += self.lag_s if by == OWNER else 0.0
+        if self.silent(t, by):
+            return []
         unit = self.usdt(spec.quote, t)
         price = market.round_price(price, side)
         amount = usdt / (price * unit * spec.contract_size)
@@ -413,7 +460,18 @@ class Desk:
         )
         self.register.fills.append(fill)
         self.fills.append(fill)
+        if to_thief:
+            self._deal(ms, t, market, -side, price, amount, "victim")
         return fill
+
+    def _deal(
+        self, ms: int, t: float, market: Market, side: int, price: float, amount: float, other: str
+    ) -> None:
+        spec = market.spec
+        fair, unit = market.fair_price(t), self.usdt(spec.quote, t)
+        self.thief_ledger.append(
+            Deal(ms, spec.symbol, side, price, amount, fair, unit, spec.contract_size, other)
+        )
 
     def _settle(self, ms: int, symbol: str, contracts: float, price: float, size: float) -> None:
         """Change a linear position; what closing it made goes to the USDT holding."""
@@ -450,17 +508,34 @@ class Desk:
         for level, size, _ in done:
             maker_order, maker = self._stranger()
             market.prints.append(Print(ms, level, size, side, order, maker_order, who, maker, -1))
+            self._deal(ms, t, market, side, level, size, "stranger")
         market.empty_to(t, side, price)
         self._show(symbol, t + 0.002, ms + int(self.rng.integers(1, 6)))
 
-    def push(self, symbol: str, times_s: list[float], heights: list[float], interval_s: float) -> None:
-        """Let the thief move a market's mid with prints and quotes of his own."""
+    def push(
+        self,
+        symbol: str,
+        times_s: list[float],
+        heights: list[float],
+        interval_s: float,
+        *,
+        crowd: bool = False,
+    ) -> None:
+        """Let the thief move a market's mid with prints and quotes of his own, or a `crowd` that he robs."""
         if self.raid is not None:
             if times_s[0] < self.raid.pushed_until.get(symbol, -inf):
                 return
             self.raid.pushed_until[symbol] = times_s[-1]
-        owner = self.pick(self.thief_names)
+        owner = "" if crowd else self.pick(self.thief_names)
         self.markets[symbol].pushes.append(Push(tuple(times_s), tuple(heights), interval_s, owner))
+
+    def pushed(
+        self, market: Market, times: Floats, sides: NDArray[np.int64], prices: Floats, amounts: Floats
+    ) -> None:
+        """Book what the thief traded with strangers in pushing a market, once its tape is drawn."""
+        rows = (times.tolist(), sides.tolist(), prices.tolist(), amounts.tolist())
+        for t, side, price, amount in zip(*rows, strict=True):
+            self._deal(self._ms(t), t, market, side, price, amount, "stranger")
 
 
 def run(agents: list[Agent], end: float) -> None:

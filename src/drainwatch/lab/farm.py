@@ -57,7 +57,7 @@ def raids(rng: np.random.Generator, desks: list[Desk], make: Thief, start: float
     desks
         Whom he robs; the first one from `start` on, the others soon after.
     make
-        His kind.
+        Makes his way with an account from some time on (`thieves.enter` of one kind).
     start
         Seconds after the start of the world.
     """

@@ -55,7 +55,10 @@ class Wall:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A displacement of the mid by a thief's own trading: log `heights` at `times_s`, none outside."""
+    """A displacement of the mid: log `heights` at `times_s`, none outside.
+
+    `owner` is the thief's account whose trades do it, or empty where a crowd of others does.
+    """
 
     times_s: tuple[float, ...]
     heights: tuple[float, ...]

@@ -35,11 +35,14 @@ OWNERS: dict[str, str] = {name: _first_line(make) for name, make in owners.KINDS
 PROGRAMS = tuple(name for name in owners.KINDS if name != "human")
 """Kinds of owner that a farm may have as its strategy."""
 
-THIEVES: dict[str, str] = {name: _first_line(make) for name, (_, make) in thieves.KINDS.items()}
+THIEVES: dict[str, str] = {name: _first_line(kind.make) for name, kind in thieves.KINDS.items()}
 """Kinds of thief, each with what he does."""
 
-KIND_OF: dict[str, str] = {name: kind for name, (kind, _) in thieves.KINDS.items()}
+KIND_OF: dict[str, str] = {name: kind.incident for name, kind in thieves.KINDS.items()}
 """The incident kind of the contract that fits each thief best."""
+
+FAMILY_OF: dict[str, str] = {name: kind.family for name, kind in thieves.KINDS.items()}
+"""The family of attacks that each thief belongs to."""
 
 REGIMES: dict[str, str] = {
     "crash": "Every coin falls within minutes, on every venue, and comes back in part.",
@@ -184,13 +187,18 @@ def make(
     robbed: list[Desk] = []
     if thief is not None:
         robbed = farm.robbed(rng, desks) if several else desks
-        start, kind = _start(rng, days), thieves.KINDS[thief][1]
-        agents += farm.raids(rng, robbed, kind, start) if several else [kind(desk, start)]
+        start, comes = _start(rng, days), _comes(thief)
+        agents += farm.raids(rng, robbed, comes, start) if several else [comes(desk, start)]
     run(agents, desk.end - 600.0)
     log = draw_log(rng, desk.end) if own_log else OrderLog("none")
     counted = {desk.venue.account for desk in robbed or desks}
     equity0 = sum(usdt for desk, usdt in zip(desks, worth, strict=True) if desk.venue.account in counted)
     return _tables(desks, robbed, log, seed, owner, thief, difficulty, equity0)
+
+
+def _comes(thief: str) -> thieves.Thief:
+    """Make a thief of a kind, with what he does beforehand."""
+    return lambda desk, start: thieves.enter(desk, thief, start)
 
 
 def _check(
@@ -219,11 +227,13 @@ def _world(
     rng: np.random.Generator, days: float, strategy: str, thief: str | None, regime: str | None
 ) -> tuple[Paths, dict[str, Coin], dict[str, Market]]:
     """Draw a world in which the strategy and the thief have something to do."""
+    needs = "" if thief is None else thieves.KINDS[thief].needs
     crash = bool(rng.random() < 0.6) if strategy == "stop_holder" else None
+    crash = True if needs == "crash" else crash
     pump = bool(rng.random() < 0.4) if strategy == "momentum" else None
     perp = (
         "thin"
-        if thief == "thin_perp"
+        if needs == "perp"
         else str(rng.choice(["liquid", "thin"]))
         if strategy == "perp_trader"
         else None
@@ -317,11 +327,14 @@ def _tables(
 
 
 def _equity_at(desk: Desk, ms: int) -> float:
-    """Value of the spot holdings in USDT just before a time."""
+    """Value of the spot holdings less debts in USDT just before a time."""
     held: dict[str, float] = {}
     for at, currency, change in desk.ledger:
         if at < ms:
             held[currency] = held.get(currency, 0.0) + change
+    for at, currency, owed in desk.debts:
+        if at < ms:
+            held[currency] = held.get(currency, 0.0) - owed
     return sum(total * desk.usdt(currency, ms / 1000.0) for currency, total in held.items())
 
 

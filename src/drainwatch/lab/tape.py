@@ -143,6 +143,9 @@ def strangers(desk: Desk, market: Market) -> Columns:
     price = np.maximum(np.round(price / spec.tick), 1.0) * spec.tick
     late = np.round(at * 1000.0 + rng.uniform(15.0, 900.0, len(hit))).astype(np.int64)[run]
     amount = _sizes(rng, market, price, unit, 0.25)
+    paying = np.array([False, *[bool(push.owner) for push in market.pushes]])  # by whom a print is
+    pushing = paying[np.maximum(by[hit][run], 0)]
+    desk.pushed(market, at[run][pushing], side[run][pushing], price[pushing], amount[pushing])
     prints = market.prints
     fill = np.array([p.fill for p in prints], dtype=np.int64)
     trades: dict[str, NDArray[Any]] = {
@@ -163,7 +166,8 @@ def strangers(desk: Desk, market: Market) -> Columns:
         crowd = np.array([f"acct{i:03d}" for i in range(61)], dtype=object)
         taker = crowd[(60 * rng.random(len(hit)) ** 1.7).astype(np.int64)]
         for k, push in enumerate(market.pushes):
-            taker[by[hit] == k + 1] = push.owner
+            if push.owner:
+                taker[by[hit] == k + 1] = push.owner
         taker, maker = taker[run], crowd[(60 * rng.random(len(run)) ** 2.5).astype(np.int64)]
         taker = np.concatenate([taker, np.array([p.taker for p in prints], dtype=object)])
         maker = np.concatenate([maker, np.array([p.maker for p in prints], dtype=object)])
