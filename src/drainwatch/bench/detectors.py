@@ -32,9 +32,9 @@ class Seen:
 class Detector(Protocol):
     """A way to find fills that look like a drain.
 
-    `name` is as printed, `about` says in one line what it is, `needs_truth` marks an oracle. `fixed_threshold` is
-    the score from which people who use it would act; None: it is judged only at the threshold that
-    meets the false-alarm budget.
+    `name` is as printed, `about` says in one line what it is, `needs_truth` marks an oracle.
+    `fixed_threshold` is the score from which people who use it would act; None: it is judged only at the
+    threshold that meets the false-alarm budget.
     """
 
     name: str
