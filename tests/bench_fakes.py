@@ -78,7 +78,9 @@ def result(*, months: int = 33, drains: int = 3, stress: int = 3, others: bool =
     owners = list(scenario.OWNERS)
     cases = [Case(i, owners[i % len(owners)], None, None, None) for i in range(months)]
     tuned = [_outcome(rng, case, names) for case in cases]
-    cases += [Case(i, owners[i % len(owners)], None, None, regime) for regime in STRESS for i in range(stress)]
+    cases += [
+        Case(i, owners[i % len(owners)], None, None, regime) for regime in STRESS for i in range(stress)
+    ]
     cases += [
         Case(i, owners[(i + k) % len(owners)], thief, (i + 0.5) / drains, None)
         for k, thief in enumerate(scenario.THIEVES)
@@ -101,7 +103,9 @@ def result(*, months: int = 33, drains: int = 3, stress: int = 3, others: bool =
             [_outcome(rng, case, names) for case in cases],
             thresholds={
                 level: {
-                    name: threshold_for([(o.facts, o.scored[level][name]) for o in tuned if level in o.told], 0.1)
+                    name: threshold_for(
+                        [(o.facts, o.scored[level][name]) for o in tuned if level in o.told], 0.1
+                    )
                     for name in names
                     if name == US or level in TABLES
                 }
@@ -150,8 +154,12 @@ def _outcome(rng: np.random.Generator, case: Case, names: tuple[str, ...]) -> Ou
         kind = scenario.KIND_OF.get(case.thief or "")
         if rng.random() < 0.3:
             kind = str(rng.choice(sorted(set(scenario.KIND_OF.values()))))
-        false = int(rng.poisson(0.08 if not n else 0.0) + (rng.random() < 0.3 if case.owner == "human" else 0))
-        said[level] = Told(alert, kind if alert is not None else None, kind, false, int(rng.random() < 0.1), 0)
+        false = int(
+            rng.poisson(0.08 if not n else 0.0) + (rng.random() < 0.3 if case.owner == "human" else 0)
+        )
+        said[level] = Told(
+            alert, kind if alert is not None else None, kind, false, int(rng.random() < 0.1), 0
+        )
         if alert is None:
             said[level] = said[level]._replace(kind_now=None)
     return Outcome(about, by_level, said)
