@@ -294,7 +294,7 @@ def _at(
 def _curve(
     honest: Sequence[tuple[Facts, Scored]], robbed: Sequence[tuple[Facts, Scored]], our_rate: float
 ) -> Figures:
-    """What is found at our rate, and money lost at `RATES` of false incidents; thresholds chosen in hindsight."""
+    """What is found at our rate, and money lost at `RATES` of false incidents, by thresholds in hindsight."""
     threshold = threshold_for(honest, our_rate)
     found = _found([(facts, alert_at(scored, threshold)) for facts, scored in robbed])
     thresholds = [threshold_for(honest, rate) for rate in RATES]
