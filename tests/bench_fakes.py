@@ -88,7 +88,7 @@ def result(*, months: int = 33, drains: int = 3, stress: int = 3, others: bool =
         for k, thief in enumerate(scenario.THIEVES)
         for i in range(drains)
     ]
-    fixed = {d.name: d.fixed_threshold for d in given if getattr(d, "fixed_threshold", None) is not None}
+    fixed = {d.name: d.fixed_threshold for d in given if d.fixed_threshold is not None}
     return {
         "version": "0.2.0",
         "model": {

@@ -160,7 +160,7 @@ def test_calibration_counts_incidents_at_each_budget() -> None:
     assert calibration_of([]) == []
 
 
-def outcome(about: Facts, said: int | None = None, *, false: int = 0, **by_name: Scored) -> Outcome:
+def outcome(about: Facts, by_name: dict[str, Scored], said: int | None = None, *, false: int = 0) -> Outcome:
     """What came out of an account, at the level of orders only."""
     kind = None if said is None else "ping_pong"
     return Outcome(about, {"orders": by_name}, {"orders": told(said, kind, false=false, own=2)})
@@ -169,10 +169,10 @@ def outcome(about: Facts, said: int | None = None, *, false: int = 0, **by_name:
 def test_summary_of_four_accounts_by_hand() -> None:
     theft = facts((50.0, 50.0), thief="ping_pong", difficulty=0.5)
     outcomes = [
-        outcome(facts(), false=1, **{US: scored((5.0, 1.0)), "hst": scored((5.0, 0.5), (50.0, 0.2))}),
-        outcome(facts(owner="dca"), **{US: scored(), "hst": scored()}),
-        outcome(facts(regime="crash"), false=3, **{US: scored((1.0, 2.0)), "hst": scored((1.0, 9.0))}),
-        outcome(theft, 1, **{US: scored(drain=(0.1, 2.0)), "hst": scored(drain=(0.3, 0.6))}),
+        outcome(facts(), {US: scored((5.0, 1.0)), "hst": scored((5.0, 0.5), (50.0, 0.2))}, false=1),
+        outcome(facts(owner="dca"), {US: scored(), "hst": scored()}),
+        outcome(facts(regime="crash"), {US: scored((1.0, 2.0)), "hst": scored((1.0, 9.0))}, false=3),
+        outcome(theft, {US: scored(drain=(0.1, 2.0)), "hst": scored(drain=(0.3, 0.6))}, 1),
     ]
     out = summarise(
         outcomes,
@@ -206,7 +206,7 @@ def test_summary_of_four_accounts_by_hand() -> None:
 def test_a_theft_that_took_nothing_is_left_out() -> None:
     nothing = facts((0.0, 0.0), thief="crumbs", difficulty=0.5)
     out = summarise(
-        [outcome(facts(), **{US: scored()}), outcome(nothing, 0, **{US: scored(drain=(1.0, 1.0))})],
+        [outcome(facts(), {US: scored()}), outcome(nothing, {US: scored(drain=(1.0, 1.0))}, 0)],
         thresholds={},
         fixed={},
         about={},

@@ -28,7 +28,7 @@ OTHERS: Final = ("#0067a8", "#c44e00", "#1d6b4f", "#7b2a8b", "#8a5300", "#3f7f93
 BEST_OTHER: Final = "#0067a8"
 WIDTH: Final = 4.2
 """Inches of a drawing that a phone shows at its own size."""
-_STYLE: Final = {
+_STYLE: Final[dict[Any, Any]] = {
     "axes.axisbelow": True,
     "axes.edgecolor": LINE,
     "axes.grid": True,
