@@ -86,7 +86,8 @@ def test_a_tiny_benchmark_runs_to_the_page(monkeypatch: pytest.MonkeyPatch) -> N
     )
     said: list[str] = []
     out = run_benchmark(
-        load_model(default_model_path()), months=2, drains=1, stress=1, levels=("fills", "orders"), seeds=TUNING,
+        load_model(default_model_path()),
+        months=2, drains=1, stress=1, levels=("fills", "orders"), seeds=TUNING,
         fitting=2, threshold_months=2, progress=lambda doing, _done, _of: said.append(doing),
     )  # fmt: skip
     assert list(dict.fromkeys(said)) == [
