@@ -14,7 +14,7 @@ from drainwatch.lab import owners, people, tape, theft, thieves, universe
 from drainwatch.lab.desk import THIEF, Agent, Desk, Fill, run
 from drainwatch.lab.draws import log_uniform
 from drainwatch.lab.paths import DAY_S, Episode
-from drainwatch.lab.venue import Venue, draw_venue
+from drainwatch.lab.venue import OTHER_EXCHANGE, Venue, draw_venue
 
 TABLES = ("fills", "trades", "quotes", "candles", "balances", "orders", "markets")
 """The tables of the contract that a scenario has."""
@@ -117,6 +117,7 @@ def make(
     thief: str | None = None,
     difficulty: float | None = None,
     own_log: bool = True,
+    regime: str | None = None,
 ) -> Scenario:
     """Simulate one account.
 
@@ -134,11 +135,13 @@ def make(
         0 a blatant thief, 1 a careful one; None draws it.
     own_log
         Whether the owner's program left its order log.
+    regime
+        An episode that has to take place, as of `universe.build`; None leaves it to chance and the owner.
 
     Raises
     ------
     ConfigError
-        For an unknown owner or thief, a difficulty outside [0, 1], or too few days.
+        For an unknown owner, thief or regime, a difficulty outside [0, 1], or too few days.
     """
     if days < 0.5:
         raise ConfigError(f"days must be at least 0.5, was {days}")
@@ -151,8 +154,9 @@ def make(
     rng = np.random.default_rng(seed)
     owner = owner or list(OWNERS)[int(rng.integers(len(OWNERS)))]
     difficulty = float(rng.random()) if difficulty is None else difficulty
-    crash = bool(rng.random() < 0.6) if owner == "stop_holder" else None
-    pump = bool(rng.random() < 0.4) if owner == "momentum" else None
+    wanted = {"stop_holder": ("crash", 0.6), "momentum": ("pump", 0.4)}.get(owner)
+    if wanted is not None and rng.random() < wanted[1]:
+        regime = regime or wanted[0]
     perp = (
         "thin"
         if thief == "thin_perp"
@@ -160,7 +164,7 @@ def make(
         if owner == "perp_trader"
         else None
     )
-    world, coins, books = universe.build(rng, days, crash=crash, pump=pump, perp=perp)
+    world, coins, books = universe.build(rng, days, regime=regime, perp=perp)
     venue = draw_venue(rng, by_hand=owner == "human", fees=thief == "fee_churn")
     desk = Desk(rng, world, coins, books, venue, difficulty)
     desk.forged = bool(rng.random() < difficulty)
@@ -195,15 +199,16 @@ def _tables(
         for i, row in zip(columns.trades["fill"].tolist(), columns.trades["id"].tolist(), strict=True):
             if i >= 0:
                 desk.fills[i].id = row
-        for rows, into in ((columns.quotes, quotes), (columns.trades, trades)):
-            frame = pd.DataFrame({name: column for name, column in rows.items() if name != "fill"})
-            frame.insert(1, "symbol", symbol)
-            into.append(frame)
+        other = tape.elsewhere(desk, market)
+        for exchange, drawn in ((desk.venue.exchange, columns), (OTHER_EXCHANGE, other)):
+            for rows, into in ((drawn.quotes, quotes), (drawn.trades, trades)) if drawn else ():
+                frame = pd.DataFrame({name: column for name, column in rows.items() if name != "fill"})
+                frame.insert(1, "exchange", exchange)
+                frame.insert(2, "symbol", symbol)
+                into.append(frame)
     tape_frame = _by_time(trades, offset)
     tape_frame["side"] = np.where(tape_frame["side"].to_numpy() > 0, "buy", "sell")
-    tape_frame.insert(1, "exchange", desk.venue.exchange)
     quote_frame = _by_time(quotes, offset)
-    quote_frame.insert(1, "exchange", desk.venue.exchange)
     fills = sorted(desk.fills, key=lambda fill: (fill.ms, fill.symbol, int(fill.id)))
     labels = _labels(fills, thief)
     drain = labels["is_drain"].to_numpy(dtype=bool)
@@ -212,7 +217,7 @@ def _tables(
         _fills(fills, desk.venue, offset),
         tape_frame,
         quote_frame,
-        tape.candles(tape_frame),
+        tape.candles(tape_frame[tape_frame["exchange"] == desk.venue.exchange]),
         pd.DataFrame(
             [(offset + ms, desk.venue.account, name, total) for ms, name, total in desk.balance_rows()],
             columns=["timestamp", "account", "currency", "total"],
@@ -221,7 +226,7 @@ def _tables(
         pd.DataFrame(
             [
                 (m.spec.symbol, m.spec.base, m.spec.quote, m.spec.settle, m.spec.contract_size,
-                 bool(m.spec.settle), False, m.spec.tick)
+                 bool(m.spec.settle) and not m.spec.inverse, m.spec.inverse, m.spec.tick)
                 for m in desk.markets.values()
             ],
             columns=["symbol", "base", "quote", "settle", "contract_size", "linear", "inverse", "tick_size"],
@@ -270,7 +275,7 @@ def _fills(fills: list[Fill], venue: Venue, offset: int) -> pd.DataFrame:
         "side": [_side(f.side) for f in fills],
         "price": [f.price for f in fills],
         "amount": [f.amount for f in fills],
-        "cost": [f.price * f.amount * f.contract_size for f in fills],
+        "cost": [f.cost for f in fills],
         "order": [f.order for f in fills],
         "client_order_id": [f.client or None for f in fills],
         "type": [f.type for f in fills],
