@@ -120,11 +120,12 @@ def bump(n: int, step_s: float, knots_s: list[float], values: list[float]) -> Fl
 
 
 def _volatility(rng: np.random.Generator, minutes: int, size: float) -> Floats:
-    """Factor of about 1 on volatility, a minute grid: days and hours of calm and of storm."""
+    """Factor of about 1 on volatility, a minute grid: days, hours and minutes of calm and of storm."""
     slow = mean_reverting(rng, minutes, 1440.0)
-    fast = mean_reverting(rng, minutes, 60.0)
-    log_vol = size * (0.8 * slow + 0.6 * fast)
-    out: Floats = np.exp(log_vol - 0.5 * size * size)
+    hours = mean_reverting(rng, minutes, 60.0)
+    fast = mean_reverting(rng, minutes, 4.0)
+    log_vol = size * (0.7 * slow + 0.55 * hours + 0.8 * fast)
+    out: Floats = np.exp(log_vol - 0.7 * size * size)
     return out
 
 
@@ -166,7 +167,7 @@ def simulate(
     clock = np.arange(minutes) * MINUTE_S / 3600.0
     phase = rng.uniform(11.0, 18.0)  # hour of the busiest time, UTC
     cycle = 1.0 + rng.uniform(0.25, 0.55) * np.cos(2.0 * np.pi * (clock - phase) / 24.0)
-    common_vol = _volatility(rng, minutes, 0.45) * np.sqrt(cycle)
+    common_vol = _volatility(rng, minutes, 0.5) * np.sqrt(cycle)
     factor = np.cumsum(_returns(rng, n, rng.uniform(0.012, 0.038), common_vol))
     world = Paths(seconds, {}, np.clip(common_vol, 0.5, 4.0) ** 0.7, {})
     rush = _crash(rng, world, factor) if "crash" in happening else np.ones(minutes)
@@ -177,9 +178,9 @@ def simulate(
             if "depeg" in happening:
                 _depeg(rng, world, coin.name)
             continue
-        vol = 0.5 * common_vol + 0.5 * _volatility(rng, minutes, 0.5)
+        vol = 0.5 * common_vol + 0.5 * _volatility(rng, minutes, 0.7)
         # Storms are busy: volume goes with volatility.
-        world.activity[coin.name] = cycle * rush * np.clip(vol, 0.4, 4.0)
+        world.activity[coin.name] = cycle * rush * np.clip(vol, 0.4, 5.0)
         if coin.new:
             _listing(rng, world, coin, factor, vol)
             continue

@@ -31,6 +31,8 @@ class Columns:
     trades: dict[str, NDArray[Any]]
 
 
+TRADING_SHARE = 0.75
+"""Share of the events at which someone trades; at the others only the quotes change."""
 BURST = 2.15
 """Mean number of events in a burst, see `_events`."""
 
@@ -80,11 +82,11 @@ def _sides(
     """
     grid = np.arange(len(market.mid)) * STEP_S
     ahead = np.interp(times + 30.0, grid, market.mid) - np.interp(times, grid, market.mid)
-    lean = 0.2 * paths.mean_reverting(rng, len(market.half), 45.0)
+    lean = 0.25 * paths.mean_reverting(rng, len(market.half), 45.0)
     chance = 0.5 + 0.35 * np.tanh(ahead / (_minute(market.half, times) + 5e-4)) + 0.5 * _minute(lean, times)
     own = np.where(rng.random(len(times)) < np.clip(chance, 0.03, 0.97), 1, -1)
     _, first, number = np.unique(burst, return_index=True, return_inverse=True)
-    follows = (burst >= 0) & (rng.random(len(times)) < 0.8)
+    follows = (burst >= 0) & (rng.random(len(times)) < 0.84)
     out: NDArray[np.int64] = np.where(follows, own[first][number], own)
     return out
 
@@ -181,15 +183,15 @@ def _draw(desk: Desk, market: Market, discloses: str) -> Columns:
     pressure = _pressure(sides, burst)
     bid, ask = _best(market, times, 0.12 * rng.standard_normal(len(times)) + 0.3 * pressure)
     unit = desk.usdt(spec.quote, 0.0)
-    hit = np.flatnonzero((by >= 0) & ((by > 0) | (rng.random(len(times)) < 0.6)))
+    hit = np.flatnonzero((by >= 0) & ((by > 0) | (rng.random(len(times)) < TRADING_SHARE)))
     at, side = times[hit], sides[hit]
     for k, push in enumerate(market.pushes):
         mine = by[hit] == k + 1
         up = 1 if push.heights[1] > 0 else -1
         side[mine] = np.where(rng.random(int(mine.sum())) < 0.75, up, -up)
     # Most orders are small, some are as large as what rests at the best price and more: those walk on.
-    size = 0.06 * np.exp(1.6 * rng.standard_normal(len(hit)))
-    size *= np.where(rng.random(len(hit)) < 0.1, 1.0 + rng.pareto(1.5, len(hit)), 1.0)
+    size = 0.045 * np.exp(1.5 * rng.standard_normal(len(hit)))
+    size *= np.where(rng.random(len(hit)) < 0.25, 1.0 + 4.0 * rng.pareto(1.7, len(hit)), 1.0)
     size = np.minimum(size, 100.0)
     levels = 1 + np.minimum(size * rng.uniform(0.2, 3.0, len(hit)), 5.0).astype(np.int64)
     run = np.repeat(np.arange(len(hit)), levels)
@@ -201,10 +203,11 @@ def _draw(desk: Desk, market: Market, discloses: str) -> Columns:
     price = np.maximum(np.round(price / spec.tick), 1.0) * spec.tick
     arrives = np.round(at * 1000.0 + rng.uniform(15.0, 900.0, len(hit))).astype(np.int64)
     amount = _lots(spec, (size / levels)[run] * rng.uniform(0.4, 1.6, len(run)) * spec.depth / unit, price)
-    # What a walk leaves is seen at once.
-    walked = hit[levels > 1]
-    after = arrives[levels > 1] + rng.integers(2, 40, len(walked))
-    left = 0.12 * rng.standard_normal(len(walked)) + 0.3 * pressure[walked] + 0.6 * sides[walked]
+    # What a walk leaves is seen at once, and makers often step back from smaller orders, too.
+    moved = (levels > 1) | (rng.random(len(hit)) < 0.3)
+    after = arrives[moved] + rng.integers(2, 40, int(moved.sum()))
+    left = 0.12 * rng.standard_normal(len(after)) + 0.3 * pressure[hit[moved]]
+    left += np.where(levels[moved] > 1, 0.7, 0.4) * side[moved]
     left_bid, left_ask = _best(market, after / 1000.0, left)
     bid, ask = np.concatenate([bid, left_bid]), np.concatenate([ask, left_ask])
     ms = np.concatenate([np.round(times * 1000.0).astype(np.int64), after])

@@ -69,11 +69,11 @@ _TRAITS: dict[
     str, tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 ] = {
     # half-spread in bp; USDT at the best level; seconds between events; half-life of a refill in s
-    "liquid": ((0.8, 5.0), (4e3, 5e4), (130.0, 280.0), (3.0, 15.0)),
-    "half": ((5.0, 22.0), (5e2, 5e3), (200.0, 500.0), (10.0, 60.0)),
-    "thin": ((18.0, 140.0), (6e1, 8e2), (240.0, 1300.0), (60.0, 500.0)),
-    "dead": ((40.0, 220.0), (2e1, 3e2), (500.0, 2400.0), (120.0, 1200.0)),
-    "stable": ((0.3, 1.5), (2e4, 2e5), (150.0, 300.0), (5.0, 20.0)),
+    "liquid": ((0.8, 5.0), (4e3, 5e4), (160.0, 350.0), (3.0, 15.0)),
+    "half": ((5.0, 22.0), (5e2, 5e3), (250.0, 620.0), (10.0, 60.0)),
+    "thin": ((18.0, 140.0), (6e1, 8e2), (300.0, 1600.0), (60.0, 500.0)),
+    "dead": ((40.0, 220.0), (2e1, 3e2), (620.0, 3000.0), (120.0, 1200.0)),
+    "stable": ((0.3, 1.5), (2e4, 2e5), (190.0, 380.0), (5.0, 20.0)),
 }
 _BASIS_BPS = {
     "liquid": (0.5, 2.0),
@@ -262,7 +262,7 @@ def _market(rng: np.random.Generator, world: Paths, spec: Spec) -> Market:
         fair += rng.normal(0.0, 0.005)
     # Spreads wander over hours and within minutes; trades come in busy and idle quarters of an hour.
     wander = paths.mean_reverting(rng, minutes, 180.0)
-    wander = np.exp(0.3 * wander + 0.4 * paths.mean_reverting(rng, minutes, 12.0) - 0.12)
+    wander = np.exp(0.4 * wander + 0.65 * paths.mean_reverting(rng, minutes, 12.0) - 0.15)
     activity = world.activity[spec.base] * np.exp(0.6 * paths.mean_reverting(rng, minutes, 10.0) - 0.18)
     strain = world.stress * world.strain.get(spec.base, 1.0) * world.strain.get(spec.quote, 1.0)
     half = spec.half * strain * wander * np.clip(world.activity[spec.base], 0.3, 1.5) ** -0.3
