@@ -111,6 +111,20 @@ def _held(times: NDArray[np.int64], values: Floats, at: NDArray[np.int64]) -> Fl
     return np.where(i >= 0, values[np.maximum(i, 0)], NAN)
 
 
+def returns(trades: pd.DataFrame, quotes: pd.DataFrame | None = None, *, bin_s: float = 60.0) -> Floats:
+    """Log returns from bin to bin: of the mid where there are quotes, of the last print else."""
+    ms = trades["timestamp"].to_numpy().astype(np.int64)
+    step = round(bin_s * 1000.0)
+    edges = np.arange(int(ms[0]), int(ms[-1]) + step, step, dtype=np.int64)
+    if quotes is not None and len(quotes):
+        mid = (quotes["bid"].to_numpy(dtype=np.float64) + quotes["ask"].to_numpy(dtype=np.float64)) / 2.0
+        logs = _held(quotes["timestamp"].to_numpy().astype(np.int64), np.log(mid), edges)
+    else:
+        logs = _held(ms, np.log(trades["price"].to_numpy(dtype=np.float64)), edges)
+    out: Floats = np.diff(logs[np.isfinite(logs)])
+    return out
+
+
 def measure(
     name: str, trades: pd.DataFrame, quotes: pd.DataFrame | None = None, *, bin_s: float = 60.0
 ) -> Likeness:
@@ -147,10 +161,7 @@ def measure(
         before = _held(times, logs, ms)
         moves = [sign * (_held(times, logs, ms + later) - before) for later in LATER_MS]
         response = tuple(float(np.nanmean(move)) * 1e4 for move in moves)
-        steps = _held(times, logs, edges)
-    else:
-        steps = _held(ms, np.log(orders["price"].to_numpy(dtype=np.float64)), edges)
-    returns = np.diff(steps[np.isfinite(steps)])
+    moved = returns(trades, quotes, bin_s=bin_s)
     return Likeness(
         name,
         bin_s,
@@ -160,11 +171,11 @@ def measure(
         float(waits.std() / waits.mean()) if len(waits) >= LEAST else NAN,
         float(np.mean(counts == 0.0)) if len(counts) else NAN,
         memory(counts),
-        float(returns.std()) * 1e4 if len(returns) >= LEAST else NAN,
-        excess_kurtosis(returns),
-        hill(np.abs(returns)),
-        memory(returns),
-        memory(np.abs(returns)),
+        float(moved.std()) * 1e4 if len(moved) >= LEAST else NAN,
+        excess_kurtosis(moved),
+        hill(np.abs(moved)),
+        memory(moved),
+        memory(np.abs(moved)),
         memory(orders["sign"].to_numpy(dtype=np.float64)),
         quantiles(sizes / usual),
         hill(sizes),

@@ -190,8 +190,9 @@ def _draw(desk: Desk, market: Market, discloses: str) -> Columns:
         up = 1 if push.heights[1] > 0 else -1
         side[mine] = np.where(rng.random(int(mine.sum())) < 0.75, up, -up)
     # Most orders are small, some are as large as what rests at the best price and more: those walk on.
-    size = 0.045 * np.exp(1.5 * rng.standard_normal(len(hit)))
-    size *= np.where(rng.random(len(hit)) < 0.25, 1.0 + 4.0 * rng.pareto(1.7, len(hit)), 1.0)
+    size = 0.032 * np.exp(1.2 * rng.standard_normal(len(hit)))
+    large = 15.0 * np.exp(0.6 * rng.standard_normal(len(hit)))
+    size *= np.where(rng.random(len(hit)) < 0.3, large, 1.0)
     size = np.minimum(size, 100.0)
     levels = 1 + np.minimum(size * rng.uniform(0.2, 3.0, len(hit)), 5.0).astype(np.int64)
     run = np.repeat(np.arange(len(hit)), levels)

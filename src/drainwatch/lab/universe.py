@@ -263,7 +263,7 @@ def _market(rng: np.random.Generator, world: Paths, spec: Spec) -> Market:
     # Spreads wander over hours and within minutes; trades come in busy and idle quarters of an hour.
     wander = paths.mean_reverting(rng, minutes, 180.0)
     wander = np.exp(0.4 * wander + 0.65 * paths.mean_reverting(rng, minutes, 12.0) - 0.15)
-    activity = world.activity[spec.base] * np.exp(0.6 * paths.mean_reverting(rng, minutes, 10.0) - 0.18)
+    activity = world.activity[spec.base] * np.exp(0.4 * paths.mean_reverting(rng, minutes, 8.0) - 0.08)
     strain = world.stress * world.strain.get(spec.base, 1.0) * world.strain.get(spec.quote, 1.0)
     half = spec.half * strain * wander * np.clip(world.activity[spec.base], 0.3, 1.5) ** -0.3
     thinning = np.clip(wander / strain, 0.05, 3.0)
