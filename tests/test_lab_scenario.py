@@ -85,7 +85,9 @@ def test_tables_have_the_contracts_columns(scenario: Scenario) -> None:
 
 
 def test_own_fills_are_on_the_tape_by_id(scenario: Scenario) -> None:
-    both = scenario.fills.merge(scenario.trades, on=["symbol", "id"], suffixes=("", "_tape"), how="left")
+    both = scenario.fills.merge(
+        scenario.trades, on=["exchange", "symbol", "id"], suffixes=("", "_tape"), how="left"
+    )
     assert len(both) == len(scenario.fills)
     assert (both["price"] == both["price_tape"]).all()
     assert (both["amount"] == both["amount_tape"]).all()
@@ -182,10 +184,10 @@ def test_the_owners_takers_pay_and_makers_earn() -> None:
 
 
 def test_an_owners_buys_are_within_the_book_just_before() -> None:
-    honest = account(20, "twap")
+    honest = account(16, "twap")
     quotes = honest.quotes.sort_values("timestamp", kind="stable")
     buys = honest.fills[(honest.fills["taker_or_maker"] == "taker")].sort_values("timestamp", kind="stable")
-    seen = pd.merge_asof(buys, quotes, on="timestamp", by="symbol", allow_exact_matches=False)
+    seen = pd.merge_asof(buys, quotes, on="timestamp", by=["exchange", "symbol"], allow_exact_matches=False)
     first = ~seen.duplicated("order")
     bought = first & (seen["side"] == "buy")
     sold = first & (seen["side"] == "sell")

@@ -55,13 +55,13 @@ def sellable(desk: Desk, t: float, *kinds: str) -> str:
 
 def usual_size(desk: Desk, fallback: float) -> float:
     """Typical size of the owner's own fills in USDT."""
-    own = [f.price * f.amount * f.contract_size * f.quote_usdt for f in desk.fills[-400:] if f.by == OWNER]
+    own = [f.cost * f.quote_usdt for f in desk.fills[-400:] if f.by == OWNER]
     return float(np.median(own)) if own else fallback
 
 
 def loss_of(fill: Fill) -> float:
     """USDT that a fill cost beyond fair value; positive is worse for the account."""
-    return fill.side * (fill.price - fill.true_fair) * fill.amount * fill.contract_size * fill.quote_usdt
+    return fill.lost * fill.quote_usdt
 
 
 def fee_of(fill: Fill) -> float:
