@@ -22,6 +22,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 WITHOUT_A_TEST_MODULE = {
     "__init__": "tested here: the public names",
     "__main__": "three lines that call `cli`; test_cli runs `python -m drainwatch`",
+    "bench": "holds no code",
     "features": "hands on what `features/registry` holds",
     "lab": "holds no code",
 }
@@ -35,7 +36,7 @@ OTHER_TESTS = {
 }
 """Test modules that are named after no source module, each with its subject."""
 
-HEAVY = ("numba", "pandas", "pyarrow", "scipy", "sklearn")
+HEAVY = ("matplotlib", "numba", "pandas", "pyarrow", "pyod", "river", "scipy", "sklearn")
 
 
 def name_of(module: Path) -> str:
@@ -81,6 +82,12 @@ def test_importing_is_cheap(code: str) -> None:
 def test_watching_needs_no_scikit_learn() -> None:
     """Scoring from arrays saves the two seconds and 170 MB of scikit-learn's import."""
     assert "sklearn" not in modules_loaded_by("from drainwatch import load_model, Engine")
+
+
+def test_naming_the_baselines_loads_none_of_their_libraries() -> None:
+    """They come with an extra: without it the rest of the benchmark still has to run."""
+    loaded = modules_loaded_by("from drainwatch.bench import baselines, oracles")
+    assert loaded.isdisjoint({"matplotlib", "pyod", "river", "sklearn"})
 
 
 def test_public_names_are_locked() -> None:

@@ -20,7 +20,17 @@ from drainwatch.report import to_text
 from report_fakes import START_MS, fills, incident
 
 RUNNER = CliRunner(env={"NO_COLOR": "1", "COLUMNS": "100"})
-VERBS = ["demo", "replay", "explain", "train", "features", "model show"]
+VERBS = [
+    "demo",
+    "replay",
+    "explain",
+    "train",
+    "features",
+    "model show",
+    "lab make",
+    "lab kinds",
+    "lab stream",
+]
 
 
 @dataclass

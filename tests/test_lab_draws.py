@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from drainwatch.lab.draws import choose, log_uniform, parts
+from drainwatch.lab.draws import choose, log_uniform, parts, pick
 
 
 def test_draws_keep_to_their_bounds() -> None:
@@ -21,3 +21,8 @@ def test_chosen_names_differ() -> None:
     for n in range(6):
         chosen = choose(rng, ["a", "b", "c"], n)
         assert len(chosen) == len(set(chosen)) == min(n, 3)
+
+
+def test_each_name_is_picked() -> None:
+    rng = np.random.default_rng(3)
+    assert {pick(rng, ["a", "b", "c"]) for _ in range(50)} == {"a", "b", "c"}

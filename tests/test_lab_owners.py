@@ -7,8 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 
+from drainwatch.lab.desk import Desk, run
 from drainwatch.lab.owners import KINDS
+from drainwatch.lab.paths import STEP_S, Episode
 from drainwatch.lab.scenario import Scenario, make
+from drainwatch.lab.universe import build
+from drainwatch.lab.venue import Venue
 
 
 @cache
@@ -66,3 +70,47 @@ def test_a_stop_is_sold_after_a_fall() -> None:
 def test_dust_is_small() -> None:
     honest = month("dust_converter")
     assert (honest.fills.groupby("order")["cost"].sum() < 15.0).mean() > 0.3
+
+
+def test_arbitrage_over_venues_loses_a_little_here_leg_by_leg() -> None:
+    honest = month("venue_arbitrage")
+    own = honest.fills["order"].isin(honest.orders["order"]).to_numpy()
+    assert (honest.fills["taker_or_maker"][own] == "taker").all()
+    lost = honest.labels["loss"].to_numpy()[own]
+    assert (lost > 0.0).mean() > 0.8
+    assert 0.0 < lost.sum() < 0.05 * honest.equity0
+    side = np.where(honest.fills["side"] == "buy", 1.0, -1.0)
+    cost = side * (honest.fills["price"] / honest.labels["true_fair"] - 1.0)
+    assert np.median(cost[own]) < 0.003
+
+
+def test_arbitrage_over_venues_moves_coins_and_money() -> None:
+    """Both legs are never seen: what is bought here goes out, what is sold comes in."""
+    acting = desk(30.0)
+    run([KINDS["venue_arbitrage"](acting, 10_000.0)], acting.end)
+    fills = {round(fill.ms) for fill in acting.fills}
+    moved = [change for ms, _, change in acting.ledger if ms > 0 and ms + 1 not in fills and ms not in fills]
+    assert min(moved) < 0.0 < max(moved)
+    assert min(acting.holdings.values()) >= -1e-6
+
+
+def test_momentum_may_trade_what_is_newly_listed() -> None:
+    acting = desk(10.0)
+    thin = f"{acting.coins['D'].name}/USDT"  # a kind that it never looks at otherwise
+    start = 4.0 * 86_400.0
+    acting.world.episodes.append(Episode("listing", acting.coins["D"].name, start, start + 7200.0, 1.0))
+    market = acting.markets[thin]
+    since = np.arange(len(market.mid)) * STEP_S - start
+    market.mid += np.clip(since / 3600.0, 0.0, 1.5)
+    traded = set()
+    for _ in range(6):  # half of them look at it
+        run([KINDS["momentum"](acting, 10_000.0)], acting.end)
+        traded |= {fill.symbol for fill in acting.fills}
+    assert thin in traded
+
+
+def desk(days: float) -> Desk:
+    rng = np.random.default_rng(8)
+    world, coins, markets = build(rng, days, regime="calm")
+    venue = Venue("v", "a", 0.001, 0.001, "quote", "nothing", "none", "", "number", mixed_feeds=True)
+    return Desk(rng, world, coins, markets, venue)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, inf, log
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_meeting_the_thief_costs_what_he_asks(desk: Desk, side: int, *, maker: b
     desk.difficulty = 1.0  # he removes strangers first
     desk.fund(desk.markets[symbol].spec.base, 3_000.0)
     fair = desk.markets[symbol].fair_price(100.0)
-    done = theft.meet(desk, 100.0, symbol, side, fair * exp(0.3 * side), 1_000.0, maker=maker)
+    done = theft.meet(desk, 100.0, symbol, side, fair * exp(0.3 * side), 1_000.0, maker=maker, stake=inf)
     assert done
     assert all(fill.to_thief for fill in done)
     assert {fill.liquidity for fill in done} == {"maker" if maker else "taker"}
@@ -96,3 +96,46 @@ def test_targets_are_small_coins_and_usual_sizes_the_owners(desk: Desk) -> None:
     assert theft.usual_size(desk, 123.0) == 123.0
     desk.taker(50.0, "BTC/USDT", 1, 700.0)
     assert theft.usual_size(desk, 123.0) == pytest.approx(700.0, rel=0.5)
+
+
+def test_a_book_too_full_to_be_emptied_makes_him_ask_for_less(desk: Desk) -> None:
+    liquid, dead = "BTC/USDT", desk.of_kind("dead", quote="USDT")[0]
+    for symbol in (liquid, dead):
+        fair = desk.markets[symbol].fair_price(50.0)
+        asked = [theft.affordable(desk, 50.0, symbol, 1, 1.5 * fair, stake) for stake in (10.0, 1e9)]
+        assert asked[0] < asked[1] == pytest.approx(1.5 * fair)
+        inside = desk.mid(symbol, 50.0)
+        assert theft.affordable(desk, 50.0, symbol, 1, inside, 1.0) == inside
+    assert theft.thinnest(desk, 50.0, [liquid, dead], 1, log(1.5), 5_000.0) == dead
+    assert theft.during_refill(desk, dead, 1e9) == 1.0
+    assert theft.during_refill(desk, dead, 1.0) > 1.0
+
+
+def test_he_moves_a_market_that_he_cannot_empty(desk: Desk) -> None:
+    desk.difficulty = 0.0
+    dead = desk.of_kind("dead", quote="USDT")[0]
+    assert theft.approach(desk, 50.0, dead, 1, log(1.05), 1e9, 60.0) == 50.0
+    assert not desk.markets[dead].pushes
+    later = theft.approach(desk, 50.0, "BTC/USDT", -1, log(1.5), 10.0, 60.0)
+    assert later > 60.0
+    assert desk.mid("BTC/USDT", later) < 0.85 * desk.markets["BTC/USDT"].fair_price(later)
+
+
+def test_the_next_side_is_the_one_there_is_money_for(desk: Desk) -> None:
+    sides = [theft.next_side(desk, "BTC/USDT", 50.0) for _ in range(40)]  # no BTC yet
+    assert np.mean([side == 1 for side in sides]) > 0.8
+    assert theft.own_fills(desk) == []
+
+
+def test_fees_are_told_in_usdt(desk: Desk) -> None:
+    (fill, *_) = desk.taker(50.0, "ETH/BTC", -1, 1_000.0)
+    assert theft.fee_of(fill) == pytest.approx(0.001 * fill.price * fill.amount * fill.quote_usdt)
+
+
+def test_round_trips_end_when_enough_is_lost(desk: Desk) -> None:
+    thin = desk.of_kind("thin", quote="USDT")[0]
+    run([theft.round_trips(desk, 100.0, thin, 0.05, 300.0, 1_500.0)], desk.end)
+    lost = sum(theft.loss_of(fill) for fill in desk.fills)
+    assert 300.0 < lost < 700.0
+    hit = [fill.side for fill in desk.fills if fill.to_thief]
+    assert {1, -1} == set(hit)

@@ -25,10 +25,9 @@ from hypothesis import strategies as st
 from drainwatch.config import Incidents, Judgement, Settings
 from drainwatch.errors import InputError, ModelError
 from drainwatch.features.registry import NAMES
-from drainwatch.lab import scenario
+from drainwatch.lab import scenario, seeds
 from drainwatch.replay import ReplaySummary, _ScoreWriter, replay_tables
 from drainwatch.tables import TablePaths
-from drainwatch.train import TUNING_SEEDS
 from robbed import ACCOUNTS, N_STOLEN, START_MS, Tables, stolen_ids, tables, write
 
 # --- the contract's words, written down again on purpose --------------------------------------------
@@ -850,10 +849,10 @@ def test_what_was_said_does_not_depend_on_what_comes(
 
 
 SCENES = {
-    "twap robbed over a triangle": (TUNING_SEEDS + 401, "twap", "triangle"),
-    "perpetual that is thin": (TUNING_SEEDS + 402, "perp_trader", "thin_perp"),
-    "maker bled slowly": (TUNING_SEEDS + 403, "market_maker", "slow_bleed"),
-    "holder sold out and pumped": (TUNING_SEEDS + 404, "rebalancer", "liquidate_then_pump"),
+    "twap robbed over a triangle": (seeds.TUNING.first + 401, "twap", "triangle"),
+    "perpetual that is thin": (seeds.TUNING.first + 402, "perp_trader", "thin_perp"),
+    "maker bled slowly": (seeds.TUNING.first + 403, "market_maker", "slow_bleed"),
+    "holder sold out and pumped": (seeds.TUNING.first + 404, "rebalancer", "liquidate_then_pump"),
 }
 
 
@@ -958,7 +957,7 @@ def test_triangle_that_nothing_was_trained_on_is_found(tmp_path: Path) -> None:
     """Three pairs in a ring, each a little off: no such thief is shown to the training."""
     assert "triangle" in scenario.HELD_OUT
     gone = {}
-    for seed in range(TUNING_SEEDS + 500, TUNING_SEEDS + 508):
+    for seed in range(seeds.TUNING.first + 500, seeds.TUNING.first + 508):
         made = scenario.make(seed, days=6.0, thief="triangle", difficulty=0.1)
         tables_given = ("fills", "trades", "quotes", "balances", "markets")
         paths = made.write(tmp_path / f"{seed}", dict.fromkeys(tables_given, "parquet"))

@@ -20,7 +20,7 @@ from drainwatch.errors import InputError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.features.registry import COUNT, FAMILIES, NAMES
 from drainwatch.frame import replay
-from drainwatch.lab import scenario
+from drainwatch.lab import scenario, seeds
 from drainwatch.model import Model, load_model
 from drainwatch.rules import RULES
 from drainwatch.tables import TablePaths, tables_from_frames
@@ -28,8 +28,6 @@ from drainwatch.train import (
     KNOTS,
     SPARED_NS,
     TAIL,
-    TRAINING_SEEDS,
-    TUNING_SEEDS,
     WINDOW_NS,
     Months,
     _maxima,
@@ -41,7 +39,6 @@ from drainwatch.train import (
     train,
     usual,
 )
-from drainwatch.trial import REPORTING_SEEDS
 from robbed import stolen_ids, tables, write
 
 MONTHS = 2
@@ -60,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def samples() -> tuple[Months, ...]:
     """Collect the rows that it was trained on."""
     blank = blank_model()
-    return tuple(sample for seed in (5, 6) for sample in simulated_months(TRAINING_SEEDS + seed, blank))
+    return tuple(sample for seed in (5, 6) for sample in simulated_months(seeds.TRAINING.first + seed, blank))
 
 
 # --- the model ---------------------------------------------------------------------------------------
@@ -71,7 +68,7 @@ def test_training_again_gives_the_same_bytes(
 ) -> None:
     """From the same seeds in another folder, at another time, with another state of all global chance."""
     np.random.seed(99)  # noqa: NPY002 - what somebody's own code may have done before
-    made: dict[int, list[Months]] = {TRAINING_SEEDS + seed: [] for seed in (5, 6)}
+    made: dict[int, list[Months]] = {seeds.TRAINING.first + seed: [] for seed in (5, 6)}
 
     def again(seed: int, blank: dict[str, NDArray[Any]]) -> list[Months]:
         made[seed] = list(simulated_months(seed, blank))
@@ -103,7 +100,7 @@ def test_card_says_what_the_model_is(folder: Path) -> None:
     assert card["forests"]["seed"] == 5
     assert card["command"] == "drainwatch train --out models/small"
     trained_on = card["trained_on"]
-    assert (trained_on["first_seed"], trained_on["months"]) == (TRAINING_SEEDS + 5, MONTHS)
+    assert (trained_on["first_seed"], trained_on["months"]) == (seeds.TRAINING.first + 5, MONTHS)
     assert trained_on["rows"] == sum(len(sample.ts_ns) for sample in samples())
     assert "simulated" in trained_on["what"]
     assert {"drainwatch", "numpy", "python"} <= set(card["versions"])
@@ -146,13 +143,6 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 # --- what it is trained on -----------------------------------------------------------------------------
 
 
-def test_seeds_of_training_tuning_and_reporting_are_apart() -> None:
-    """The documented 200 months, and any number that somebody has the patience for."""
-    assert 0 <= TRAINING_SEEDS < TUNING_SEEDS < REPORTING_SEEDS
-    assert TUNING_SEEDS - TRAINING_SEEDS >= 100_000
-    assert REPORTING_SEEDS - TUNING_SEEDS >= 100_000
-
-
 def test_nothing_is_trained_on_a_thief(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[int, dict[str, Any]]] = []
     make: Callable[..., scenario.Scenario] = scenario.make
@@ -165,7 +155,7 @@ def test_nothing_is_trained_on_a_thief(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     monkeypatch.setattr(scenario, "make", short)
     train(tmp_path, months=3, seed=20)
-    assert asked == [(TRAINING_SEEDS + 20 + i, {}) for i in range(3)]
+    assert asked == [(seeds.TRAINING.first + 20 + i, {}) for i in range(3)]
 
 
 def _own(folder: Path, days: float) -> TablePaths:
@@ -211,7 +201,7 @@ def test_rows_are_those_of_each_level_of_information() -> None:
             assert sample.level.max() <= level
             assert np.isfinite(sample.evidence).all()
             assert (np.diff(sample.ts_ns) >= 0).all()
-            assert 0.5 < sample.months <= 1.1
+            assert sample.months == 1.0
 
 
 # --- spared hours ---------------------------------------------------------------------------------------
@@ -221,17 +211,25 @@ def test_a_day_after_an_owners_own_bad_fill_is_spared() -> None:
     """An alarm there is right: it mustn't count as a false one."""
     names = Names()
     given_tables = tables()
-    fills = given_tables["fills"]
-    bad = fills.iloc[100]
-    with tables_from_frames(fills, given_tables["trades"], names=names) as read:
-        sample = collect(
-            read, names, blank_model(), LEVELS.index("trades"), {("AB/USDT", bad["id"], bad["side"])}
-        )
-    start = int(bad["timestamp"]) * 1_000_000
-    inside = (sample.ts_ns >= start) & (sample.ts_ns <= start + SPARED_NS)
+    engine = Engine(blank_model(), NAMES, names, false_alarms_per_month=1e-6)
+    with tables_from_frames(given_tables["fills"], given_tables["trades"], names=names) as read:
+        for batch in read.batches():
+            engine.feed(batch)
+    blocks = engine.take_outputs()[0]
+    accounts = np.concatenate([block.fills["account"] for block in blocks])
+    bad = np.arange(len(accounts)) == 100
+    sample = collect(blocks, LEVELS.index("trades"), bad)
+    start = sample.ts_ns[100]
+    inside = (sample.ts_ns >= start) & (sample.ts_ns <= start + SPARED_NS) & (accounts == accounts[100])
     np.testing.assert_array_equal(sample.spared, inside)
-    assert 0 < inside.sum() < len(fills)
+    assert 0 < inside.sum() < len(accounts)
     assert SPARED_NS == DAY_NS
+
+
+def test_a_quiet_account_counts_for_the_time_that_it_was_watched() -> None:
+    """Counted from its first fill to its last, few fills would look like many a month."""
+    (sample, *_) = samples()
+    assert sample.months == 1.0
 
 
 def months_of(ts_ns: NDArray[np.int64], spared: NDArray[np.bool_] | None = None) -> Months:

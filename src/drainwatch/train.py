@@ -8,7 +8,7 @@ that nothing was trained, calibrated or tuned on.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,16 +36,12 @@ from drainwatch.events import Names
 from drainwatch.features.registry import COUNT, FAMILIES, NAMES
 from drainwatch.forest import PackedForests, concatenate, train_forest
 from drainwatch.kernel_cache import jit
-from drainwatch.lab import scenario
+from drainwatch.lab import scenario, seeds
 from drainwatch.model import Model, save_model
+from drainwatch.recording import record
 from drainwatch.rules import RULES
-from drainwatch.tables import TablePaths, Tables, tables_from_frames
-from drainwatch.trial import TABLES, given_tables, in_order, try_out
-
-TRAINING_SEEDS: Final = 0
-"""Seeds from here on are for training and calibration;"""
-TUNING_SEEDS: Final = 1_000_000
-"""from here on for choosing settings by hand; `trial.REPORTING_SEEDS` are for reporting alone."""
+from drainwatch.tables import TablePaths, Tables
+from drainwatch.trial import ROWS_AT, in_order, try_out
 
 TREES: Final = 32
 SAMPLES: Final = 256
@@ -122,8 +118,8 @@ def train(
     say = progress or (lambda _doing, _done, _of: None)
     blank = blank_model()
     samples: list[Months] = []
-    seeds = range(TRAINING_SEEDS + seed, TRAINING_SEEDS + seed + months)
-    for done, of_seed in enumerate(in_order(partial(_months_of, blank=blank), seeds, workers)):
+    chosen = [seeds.TRAINING.of(seed + i) for i in range(months)]
+    for done, of_seed in enumerate(in_order(partial(_months_of, blank=blank), chosen, workers)):
         say("simulating benign months", done, months)
         samples += of_seed
     for paths in tables:
@@ -138,7 +134,7 @@ def train(
         "trained_on": {
             "what": "simulated benign account-months (drainwatch.lab)"
             + (f" and {len(tables)} histories of an owner's own" if tables else ""),
-            "first_seed": TRAINING_SEEDS + seed,
+            "first_seed": seeds.TRAINING.of(seed),
             "months": months,
             "rows": int(sum(len(sample.ts_ns) for sample in samples)),
         },
@@ -188,13 +184,14 @@ def _months_of(seed: int, blank: dict[str, NDArray[Any]]) -> list[Months]:
 def simulated_months(seed: int, blank: dict[str, NDArray[Any]]) -> Iterator[Months]:
     """One simulated benign account-month, seen at each level of information."""
     made = scenario.make(seed)
-    own_bad = _robbed_himself(made)
-    for level in TABLES:
+    recording = record(made)
+    own_bad = {recording.place(*key) for key in _robbed_himself(made)}
+    for level, rows in ROWS_AT.items():
         if level == "orders" and made.orders.empty:
             continue
-        names = Names()
-        with tables_from_frames(made.fills, **given_tables(made, level), names=names) as tables:
-            yield collect(tables, names, blank, LEVELS.index(level), own_bad)
+        block, _ = recording.play(rows, blank, list(NAMES), false_alarms_per_month=1e-6)
+        bad = np.isin(recording.played(block), list(own_bad))
+        yield collect([block], LEVELS.index(level), bad, days=MONTH_DAYS)
 
 
 def _robbed_himself(made: scenario.Scenario) -> set[tuple[str, str, str]]:
@@ -209,6 +206,7 @@ def _robbed_himself(made: scenario.Scenario) -> set[tuple[str, str, str]]:
 
 def _own_months(paths: TablePaths, blank: dict[str, NDArray[Any]]) -> Months:
     names = Names()
+    engine = Engine(blank, NAMES, names, false_alarms_per_month=1e-6)
     with Tables.open(paths, names) as tables:
         level = (
             "quotes"
@@ -219,7 +217,11 @@ def _own_months(paths: TablePaths, blank: dict[str, NDArray[Any]]) -> Months:
             if paths.candles
             else "fills"
         )
-        sample = collect(tables, names, blank, LEVELS.index(level))
+        blocks = []
+        for batch in tables.batches():
+            engine.feed(batch)
+            blocks += engine.take_outputs()[0]
+        sample = collect(blocks, LEVELS.index(level))
     if len(sample.ts_ns) < 500:
         raise InputError(
             f"expected at least 500 fills to train on in {paths.fills}, found {len(sample.ts_ns)}:"
@@ -229,25 +231,25 @@ def _own_months(paths: TablePaths, blank: dict[str, NDArray[Any]]) -> Months:
 
 
 def collect(
-    tables: Tables,
-    names: Names,
-    blank: dict[str, NDArray[Any]],
+    blocks: Sequence[Block],
     given: int,
-    own_bad: Collection[tuple[str, str, str]] = (),
+    own_bad: NDArray[np.bool_] | None = None,
+    *,
+    days: float | None = None,
 ) -> Months:
-    """Run the engine over benign tables and keep what it saw of each fill.
+    """Keep what the engine saw of each fill of honest accounts.
 
-    `own_bad` are (symbol, id, side) of fills by which the owner robbed himself: typos, panics.
+    `own_bad` marks fills by which the owner robbed himself: typos, panics; None: there are none. `days`
+    is how long the accounts were watched; None: from their first fill to their last.
     """
-    engine = Engine(blank, NAMES, names, false_alarms_per_month=1e-6)
-    blocks = []
-    for batch in tables.batches():
-        engine.feed(batch)
-        blocks += engine.take_outputs()[0]
     judged = np.concatenate([block.judged for block in blocks])
     ts_ns = np.concatenate([block.fills["ts_ns"] for block in blocks])
-    accounts = len({int(account) for block in blocks for account in np.unique(block.fills["account"])})
-    days = (ts_ns[-1] - ts_ns[0]) / (24 * 3600e9)
+    accounts = np.concatenate([block.fills["account"] for block in blocks])
+    spared = np.zeros(len(ts_ns), bool)
+    for at in np.flatnonzero(own_bad) if own_bad is not None else ():
+        spared |= (accounts == accounts[at]) & (ts_ns >= ts_ns[at]) & (ts_ns <= ts_ns[at] + SPARED_NS)
+    if days is None:
+        days = (ts_ns[-1] - ts_ns[0]) / (24 * 3600e9)
     return Months(
         features=np.concatenate([block.features for block in blocks]),
         ts_ns=ts_ns,
@@ -255,27 +257,10 @@ def collect(
         rules=judged["rules"],
         evidence=judged["evidence"],
         share=judged["share"],
-        spared=_spared(names, blocks, ts_ns, own_bad),
-        months=max(days, 1.0) / MONTH_DAYS * accounts,
+        spared=spared,
+        months=max(days, 1.0) / MONTH_DAYS * len(np.unique(accounts)),
         given=given,
     )
-
-
-def _spared(
-    names: Names, blocks: Sequence[Block], ts_ns: NDArray[np.int64], own_bad: Collection[tuple[str, str, str]]
-) -> NDArray[np.bool_]:
-    spared = np.zeros(len(ts_ns), bool)
-    if not own_bad:
-        return spared
-    at = 0
-    for block in blocks:
-        for i in range(len(block.fills)):
-            fill = block.fills[i]
-            side = "buy" if fill["side"] > 0 else "sell"
-            if (names.markets[fill["market"]].symbol, str(block.ids[i]), side) in own_bad:
-                spared |= (ts_ns >= ts_ns[at]) & (ts_ns <= ts_ns[at] + SPARED_NS)
-            at += 1
-    return spared
 
 
 # --- fitting ---------------------------------------------------------------------------------------

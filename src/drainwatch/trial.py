@@ -3,54 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
+import pandas as pd
 
-from drainwatch.engine import Engine
-from drainwatch.events import Names
 from drainwatch.incidents import Incident
-from drainwatch.lab import scenario
+from drainwatch.lab import scenario, seeds
 from drainwatch.model import Model
-from drainwatch.tables import tables_from_frames
+from drainwatch.recording import Recording, record
 
-REPORTING_SEEDS: Final = 2_000_000
-"""Seeds from here on are for reporting alone."""
-TABLES: Final[dict[str, tuple[str, ...]]] = {
-    "fills": (),
-    "candles": ("candles", "balances"),
-    "trades": ("trades", "balances"),
-    "quotes": ("trades", "quotes", "balances"),
-    "orders": ("trades", "quotes", "balances", "orders"),
+ROWS_AT: Final = {
+    "fills": "fills",
+    "candles": "candles, balances",
+    "trades": "trades, balances",
+    "quotes": "balances",
+    "orders": "orders",
 }
-"""Tables that each level of information has beside fills (`detector.LEVELS`)."""
+"""Rows (`recording.ROWS`) that an account usually comes with at each level that the detector knows."""
 LEVELS: Final = ("fills", "trades", "orders")
 
 Progress = Callable[[str, int, int | None], None]
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
-Key = tuple[str, str, str]
-
-
-def given_tables(made: scenario.Scenario, level: str) -> dict[str, Any]:
-    """Tables of a scenario at a level of information; those that are empty are left out."""
-    tables = {name: getattr(made, name) for name in TABLES[level]}
-    return {name: table for name, table in tables.items() if len(table)} | {"markets": made.markets}
-
-
-def incidents_in(made: scenario.Scenario, level: str, model: Model) -> list[Incident]:
-    """Replay a scenario at a level of information."""
-    names = Names()
-    with tables_from_frames(made.fills, **given_tables(made, level), names=names) as tables:
-        engine = Engine(model.arrays, model.card["features"], names)
-        for batch in tables.batches():
-            engine.feed(batch)
-            engine.take_outputs()
-    return engine.incidents
 
 
 def in_order(work: Callable[[Job], Outcome], jobs: Iterable[Job], workers: int) -> Iterator[Outcome]:
@@ -95,14 +74,14 @@ def try_out(model: Model, *, benign: int, drains: int, workers: int = 1, say: Pr
         alert (1 for a drain that was missed).
 
     """
-    jobs: list[tuple[int, str | None]] = [(REPORTING_SEEDS + i, None) for i in range(benign)]
-    jobs += [(REPORTING_SEEDS + 500_000 + i, thief) for thief in scenario.THIEVES for i in range(drains)]
+    jobs: list[tuple[int, str | None]] = [(seeds.CARD.of(i), None) for i in range(benign)]
+    jobs += [(seeds.CARD.of(500_000 + i), thief) for thief in scenario.THIEVES for i in range(drains)]
     tried: dict[str | None, list[dict[str, Trial]]] = defaultdict(list)
     for done, outcome in enumerate(in_order(partial(_try, model=model), jobs, workers)):
         say("trying the model out", done, len(jobs))
         tried[jobs[done][1]].append(outcome)
     results: dict[str, Any] = {
-        "first_seed": REPORTING_SEEDS,
+        "first_seed": seeds.CARD.first,
         "benign_months": benign,
         "drains_of_each_kind": drains,
     }
@@ -130,24 +109,30 @@ def _try(job: tuple[int, str | None], model: Model) -> dict[str, Trial]:
     """Replay one scenario at each level of information."""
     seed, thief = job
     made = scenario.make(seed, thief=thief)
+    recording = record(made)
     tried = {}
     for level in LEVELS:
-        incidents = incidents_in(made, level, model)
+        _, incidents = recording.play(ROWS_AT[level], model.arrays, model.card["features"])
         own = sum(incident.kind == "own_bad_fill" for incident in incidents)
-        gone = None if thief is None else gone_at_alert(made, incidents)
+        gone = None if thief is None else gone_at_alert(made.labels, alerted(recording, incidents))
         tried[level] = Trial(len(incidents) - own, own, gone)
     return tried
 
 
-def gone_at_alert(made: scenario.Scenario, incidents: list[Incident]) -> float | None:
-    """Share of the theft that was gone when a drain's fill raised the alert; None where none did."""
-    order = np.argsort(made.fills["timestamp"].to_numpy(), kind="stable")
-    labels = made.labels.iloc[order]
-    stolen = labels[labels["is_drain"].to_numpy()]
-    keys: list[Key] = list(zip(stolen["symbol"], stolen["id"].astype(str), stolen["side"], strict=True))
-    alerts = {(a.symbol, a.id, a.side) for a in (incident.alert_fill for incident in incidents)}
-    found = [place for place, key in enumerate(keys) if key in alerts]
+def alerted(recording: Recording, incidents: Iterable[Incident]) -> list[int]:
+    """Rows of the scenario's fills that raised an alert."""
+    fills = (incident.alert_fill for incident in incidents)
+    return [recording.place(fill.symbol, fill.id, fill.side) for fill in fills]
+
+
+def gone_at_alert(labels: pd.DataFrame, alerts: Collection[int]) -> float | None:
+    """Share of the theft that was gone when a drain's fill raised the alert; None where none did.
+
+    `labels` are the scenario's, in order of time, `alerts` rows of it.
+    """
+    drain = labels["is_drain"].to_numpy(dtype=bool)
+    found = [row for row in alerts if drain[row]]
     if not found:
         return None
-    loss = np.maximum(stolen["loss"].to_numpy(), 0.0)
-    return float(loss[: found[0] + 1].sum() / max(loss.sum(), 1e-300))
+    loss = np.where(drain, np.maximum(labels["loss"].to_numpy(), 0.0), 0.0)
+    return float(loss[: min(found) + 1].sum() / max(loss.sum(), 1e-300))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from drainwatch.cli.exit_codes import ExitCode
-from drainwatch.cli.screen import Screen
+from drainwatch.cli.lab import lab
+from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
 
 if TYPE_CHECKING:
     from drainwatch.cli.shells import Simulated
@@ -39,9 +40,6 @@ app = typer.Typer(
 )
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a model.")
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, even on a terminal. Also: NO_COLOR=1.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Fills = Annotated[
     str,
     typer.Option(
@@ -115,9 +113,10 @@ def demo(
         str,
         typer.Option(
             metavar="KIND",
-            help="How he drains: planted_wall, ping_pong, slow_bleed, liquidate_then_pump, off_market_maker, "
-            "boosted_coin, fee_churn, stable_skim, far_quote, wall_suppression, twin_skim, triangle, "
-            "thin_perp, coordinated_pump.",
+            help="How he drains: planted_wall, ping_pong, slow_bleed, liquidate_then_pump, dump_into_bids, "
+            "off_market_maker, boosted_coin, leverage_max, mimicry, stable_skim, fee_churn, crumbs, "
+            "far_quote, coordinated_pump, wall_suppression, twin_skim, triangle, iceberg, thin_perp, "
+            "trainer, in_the_crash.",
         ),
     ] = "ping_pong",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same drain.")] = 7,
@@ -279,6 +278,7 @@ def show_model(
 
 
 app.add_typer(models, name="model")
+app.add_typer(lab, name="lab")
 
 
 def _lower_first(said: str) -> str:

@@ -14,12 +14,17 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
 import typer
 
 from drainwatch.cli.exit_codes import ExitCode, exit_code_of
 from drainwatch.errors import DrainwatchError
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, even on a terminal. Also: NO_COLOR=1.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+"""Options of every verb: how it shows what it does."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the stage in words, how much is done, and how much there is in all (None: unknown)."""

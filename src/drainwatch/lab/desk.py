@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from math import exp, inf
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drainwatch.lab.markets import Market, Print, Push, Spec, Wall
-from drainwatch.lab.paths import Coin, Paths
+from drainwatch.lab.paths import Coin, Floats, Paths
 from drainwatch.lab.venue import Venue
 
 Agent = Iterator[float]
@@ -48,6 +49,7 @@ class Fill:
     note: str
     inverse: bool = False
     id: str = ""
+    account: str = ""
 
     @property
     def cost(self) -> float:
@@ -65,8 +67,51 @@ class Fill:
 
 
 @dataclass(slots=True)
+class Register:
+    """What all accounts on a venue share: the last number of an order, and every own execution."""
+
+    orders: int = 0
+    fills: list[Fill] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Raid:
+    """What a thief who robs several accounts at once has chosen and moved already.
+
+    The accounts he comes to next trade the same coin; the price is pushed once.
+    """
+
+    chosen: list[str] = field(default_factory=list)
+    pushed_until: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """One trade of the thief: `side` is his own; `other` is `victim` or `stranger`."""
+
+    ms: int
+    symbol: str
+    side: int
+    price: float
+    amount: float
+    true_fair: float
+    quote_usdt: float
+    contract_size: float
+    other: str
+
+    @property
+    def gain(self) -> float:
+        """USDT that he made beyond fair value, before his own fees; negative where he paid."""
+        better = self.side * (self.true_fair - self.price)
+        return better * self.amount * self.contract_size * self.quote_usdt
+
+
+@dataclass(slots=True)
 class Desk:
-    """One account on a venue."""
+    """One account on a venue.
+
+    Accounts that one program trades share world, markets and `register`; their `mind`s are alike.
+    """
 
     rng: np.random.Generator
     world: Paths
@@ -81,12 +126,23 @@ class Desk:
     ledger: list[tuple[int, str, float]] = field(default_factory=list)  # every change of a holding
     looks: list[tuple[int, str]] = field(default_factory=list)  # balance rows wanted, "" for all currencies
     thief_names: list[str] = field(default_factory=list)
+    thief_ledger: list[Deal] = field(default_factory=list)  # the thief's side of all that he traded
+    debts: list[tuple[int, str, float]] = field(default_factory=list)  # borrowed: ms, currency, amount
+    nets_debts: bool = False  # whether balance rows are less what is owed of the currency
+    silences: list[tuple[float, float]] = field(default_factory=list)  # the owner's program has no orders
     stolen_keys: bool = False
     forged: bool = False
     now: float = 0.0  # when last an order was placed
-    _order_number: int = 0
+    register: Register = field(default_factory=Register)
+    lag_s: float = 0.0  # the owner's orders arrive so much later than in the first account of his farm
+    raid: Raid | None = None  # while a thief acts who robs several accounts
+    mind: np.random.Generator = field(init=False)  # of the owner's choices; `rng` where nothing is said
+    names: np.random.Generator = field(init=False)  # of strangers' names; `rng` where nothing is said
     _client_number: int = 0
     _related: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.mind = self.names = self.rng
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -108,11 +164,12 @@ class Desk:
         return self.held(currency) * self.usdt(currency, t)
 
     def equity(self, t: float) -> float:
-        """Value of all holdings and open positions in USDT."""
+        """Value of all holdings and open positions in USDT, less what is owed."""
         total = sum(self.value(currency, t) for currency in self.holdings)
+        total -= sum(owed * self.usdt(currency, t) for _, currency, owed in self.debts)
         for symbol, (contracts, entry) in self.positions.items():
             spec = self.markets[symbol].spec
-            gain = _gain(spec, contracts, entry, self.markets[symbol].fair_price(t)) if contracts else 0.0
+            gain = spec.gain(contracts, entry, self.markets[symbol].fair_price(t)) if contracts else 0.0
             total += gain * self.usdt(spec.settle, t)
         return total
 
@@ -134,8 +191,13 @@ class Desk:
         ]
 
     def pick(self, names: list[str]) -> str:
-        """Draw one."""
-        return names[int(self.rng.integers(len(names)))]
+        """Draw one; in a raid the market that the thief has chosen before, where it is among them."""
+        raid = self.raid
+        before = next((name for name in raid.chosen if name in names), None) if raid is not None else None
+        drawn = names[int(self.rng.integers(len(names)))]
+        if before is None and raid is not None and drawn in self.markets:
+            raid.chosen.append(drawn)
+        return before or drawn
 
     def mid(self, symbol: str, t: float) -> float:
         """Mid of a market, displaced as it may be."""
@@ -155,6 +217,16 @@ class Desk:
         if ms > 0:
             self.looks.append((ms, currency))
 
+    def borrow(self, currency: str, usdt: float, t: float) -> None:
+        """Take a loan worth `usdt`: the holding grows, and so does what is owed; the balance table shows it.
+
+        Some venues list what is there, and the loan arrives like a deposit; others (`nets_debts`) what
+        is left after the debt: the loan shows only once it is spent, as a total below zero.
+        """
+        self.fund(currency, usdt, t)
+        ms, _, amount = self.ledger[-1]
+        self.debts.append((ms, currency, amount))
+
     def snapshot(self, t: float) -> None:
         """Write a balance row for every currency held or once held."""
         self.looks.append((self._ms(t), ""))
@@ -166,10 +238,12 @@ class Desk:
             mine = sorted((ms, change) for ms, name, change in self.ledger if name == currency)
             times = np.array([ms for ms, _ in mine])
             totals = np.cumsum([change for _, change in mine])
+            owed = [(ms, debt) for ms, name, debt in self.debts if name == currency and self.nets_debts]
             for ms, wanted in self.looks:
                 before = int(np.searchsorted(times, ms))
                 if wanted in {"", currency} and before:
-                    rows.append((ms, currency, float(totals[before - 1])))
+                    less = sum(debt for at, debt in owed if at < ms)
+                    rows.append((ms, currency, float(totals[before - 1]) - less))
         return sorted(rows)
 
     # --- orders --------------------------------------------------------------------------------
@@ -179,17 +253,17 @@ class Desk:
 
     def new_order(self) -> str:
         """Next order id of the venue."""
-        self._order_number += int(self.rng.integers(1, 5000))
+        self.register.orders += int(self.rng.integers(1, 5000))
         if self.venue.order_style == "hex":
-            return f"{self._order_number * 2654435761 % 2**48:012x}"
-        return str(4_000_000_000 + self._order_number)
+            return f"{self.register.orders * 2654435761 % 2**48:012x}"
+        return str(4_000_000_000 + self.register.orders)
 
     def client_id(self, by: str, ms: int) -> str:
         """Client order id as the placing program makes it, empty where it makes none."""
         habit = self.venue.client
         if by == MANUAL or (by == THIEF and not self.forged):
-            text = f"{int(self.rng.integers(2**40)):010x}"
-            kind = self.rng.random()
+            text = f"{int(self.names.integers(2**40)):010x}"
+            kind = self.names.random()
             return "" if kind < 0.5 else f"web_{text}" if kind < 0.8 else f"x-{text}"
         if habit == "none":
             return ""
@@ -197,7 +271,7 @@ class Desk:
             self._client_number += 1
             return f"{self.venue.prefix}{self._client_number}"
         if habit == "uuid":
-            text = f"{int(self.rng.integers(2**62)):016x}"
+            text = f"{int(self.names.integers(2**62)):016x}"
             return f"{self.venue.prefix}-{text[:8]}-{text[8:12]}-{text[12:]}"
         return f"{self.venue.prefix}_{ms}"
 
@@ -209,10 +283,14 @@ class Desk:
             self.own_orders.append((self._ms(max(t - age_s, 0.0)) - 5, order, client))
         return order, client, ms
 
+    def silent(self, t: float, by: str) -> bool:
+        """Whether these orders can't be placed now: the owner's program is down or its orders cancelled."""
+        return by == OWNER and any(start <= t < end for start, end in self.silences)
+
     def _stranger(self) -> tuple[str, str]:
         """Order id and account id of nobody in particular, empty where the venue is silent."""
-        order = str(4_000_000_000 + int(self.rng.integers(2**34)) + 2**35)
-        return order, f"acct{int(60 * self.rng.random() ** 2.5):03d}"
+        order = str(4_000_000_000 + int(self.names.integers(2**34)) + 2**35)
+        return order, f"acct{int(60 * self.names.random() ** 2.5):03d}"
 
     def _look(self, symbol: str, t: float) -> None:
         """Have quotes of the markets that price this one on the tape just before `t`."""
@@ -268,7 +346,8 @@ class Desk:
         """
         market = self.markets[symbol]
         spec = market.spec
-        if market.closed(t):
+        t += self.lag_s if by == OWNER else 0.0
+        if market.closed(t) or self.silent(t, by):
             return []
         unit = self.usdt(spec.quote, t)
         price = self.mid(symbol, t)
@@ -326,7 +405,8 @@ class Desk:
         """
         market = self.markets[symbol]
         spec = market.spec
-        if market.closed(t):
+        t += self.lag_s if by == OWNER else 0.0
+        if market.closed(t) or self.silent(t, by):
             return []
         unit = self.usdt(spec.quote, t)
         price = market.round_price(price, side)
@@ -394,19 +474,33 @@ class Desk:
             self._change(ms, spec.quote, -side * cost)
         self._change(ms, fee_currency, -fee)
         is_taker = liquidity == "taker"
-        own = "acct_own"
+        own = f"acct_own_{venue.account}"
         fill = Fill(
             ms, spec.symbol, side, price, amount, order, client, kind, liquidity, fee, fee_currency,
             other if venue.discloses == "accounts" else "",
             (other_order if is_taker else order) if venue.discloses == "orders" else "",
             (order if is_taker else other_order) if venue.discloses == "orders" else "",
             by, to_thief, market.fair_price(t), self.usdt(spec.quote, t), spec.contract_size, note,
-            spec.inverse,
+            spec.inverse, account=venue.account,
         )  # fmt: skip
         sides = (order, other_order, own, other) if is_taker else (other_order, order, other, own)
-        market.prints.append(Print(ms, price, amount, side if is_taker else -side, *sides, len(self.fills)))
+        market.prints.append(
+            Print(ms, price, amount, side if is_taker else -side, *sides, len(self.register.fills))
+        )
+        self.register.fills.append(fill)
         self.fills.append(fill)
+        if to_thief:
+            self._deal(ms, t, market, -side, price, amount, "victim")
         return fill
+
+    def _deal(
+        self, ms: int, t: float, market: Market, side: int, price: float, amount: float, other: str
+    ) -> None:
+        spec = market.spec
+        fair, unit = market.fair_price(t), self.usdt(spec.quote, t)
+        self.thief_ledger.append(
+            Deal(ms, spec.symbol, side, price, amount, fair, unit, spec.contract_size, other)
+        )
 
     def _settle(self, ms: int, spec: Spec, contracts: float, price: float) -> None:
         """Change a position; what closing it made goes to the holding of what the contract settles in."""
@@ -419,7 +513,7 @@ class Desk:
                 entry = (old + new) / ((old / entry if old else 0.0) + new / price)
         else:
             closed = min(abs(held), abs(contracts)) * (1.0 if held > 0 else -1.0)
-            self._change(ms, spec.settle, _gain(spec, closed, entry, price))
+            self._change(ms, spec.settle, spec.gain(closed, entry, price))
             if abs(contracts) > abs(held):
                 entry = price
         self.positions[spec.symbol] = (held + contracts, entry)
@@ -449,19 +543,34 @@ class Desk:
         for level, size, _ in done:
             maker_order, maker = self._stranger()
             market.prints.append(Print(ms, level, size, side, order, maker_order, who, maker, -1))
+            self._deal(ms, t, market, side, level, size, "stranger")
         market.empty_to(t, side, price)
         self._show(symbol, t + 0.002, ms + int(self.rng.integers(1, 6)))
 
-    def push(self, symbol: str, times_s: list[float], heights: list[float], interval_s: float) -> None:
-        """Let the thief move a market's mid with prints and quotes of his own."""
-        owner = self.pick(self.thief_names)
+    def push(
+        self,
+        symbol: str,
+        times_s: list[float],
+        heights: list[float],
+        interval_s: float,
+        *,
+        crowd: bool = False,
+    ) -> None:
+        """Let the thief move a market's mid with prints and quotes of his own, or a `crowd` that he robs."""
+        if self.raid is not None:
+            if times_s[0] < self.raid.pushed_until.get(symbol, -inf):
+                return
+            self.raid.pushed_until[symbol] = times_s[-1]
+        owner = "" if crowd else self.pick(self.thief_names)
         self.markets[symbol].pushes.append(Push(tuple(times_s), tuple(heights), interval_s, owner))
 
-
-def _gain(spec: Spec, contracts: float, entry: float, price: float) -> float:
-    """Profit of a position from `entry` to `price`, in units of what the contract settles in."""
-    size = contracts * spec.contract_size
-    return size * (1.0 / entry - 1.0 / price) if spec.inverse else size * (price - entry)
+    def pushed(
+        self, market: Market, times: Floats, sides: NDArray[np.int64], prices: Floats, amounts: Floats
+    ) -> None:
+        """Book what the thief traded with strangers in pushing a market, once its tape is drawn."""
+        rows = (times.tolist(), sides.tolist(), prices.tolist(), amounts.tolist())
+        for t, side, price, amount in zip(*rows, strict=True):
+            self._deal(self._ms(t), t, market, side, price, amount, "stranger")
 
 
 def run(agents: list[Agent], end: float) -> None:

@@ -20,3 +20,8 @@ def choose(rng: np.random.Generator, names: list[str], n: int) -> list[str]:
 def parts(rng: np.random.Generator) -> int:
     """Draw in how many fills a resting order is executed: mostly one."""
     return int(min(rng.geometric(0.65), 6))
+
+
+def pick(rng: np.random.Generator, names: list[str]) -> str:
+    """Draw one."""
+    return names[int(rng.integers(len(names)))]

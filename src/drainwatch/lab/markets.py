@@ -49,6 +49,11 @@ class Spec:
         """Quote units that one unit of amount stands for at a price."""
         return self.contract_size if self.inverse else price * self.contract_size
 
+    def gain(self, contracts: float, entry: float, price: float) -> float:
+        """Profit of a position from `entry` to `price`, in units of what the contract settles in."""
+        size = contracts * self.contract_size
+        return size * (1.0 / entry - 1.0 / price) if self.inverse else size * (price - entry)
+
 
 @dataclass(slots=True)
 class Wall:
@@ -65,7 +70,10 @@ class Wall:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A displacement of the mid by a thief's own trading: log `heights` at `times_s`, none outside."""
+    """A displacement of the mid: log `heights` at `times_s`, none outside.
+
+    `owner` is the thief's account whose trades do it, or empty where a crowd of others does.
+    """
 
     times_s: tuple[float, ...]
     heights: tuple[float, ...]
@@ -81,7 +89,10 @@ class Push:
 
 @dataclass(slots=True)
 class Print:
-    """A trade on the tape that an agent took part in; `side` is the taker's, `fill` its row or -1."""
+    """A trade on the tape that an agent took part in.
+
+    `side` is the taker's; `fill` the place of the own execution in the venue's register, -1 for none.
+    """
 
     ms: int
     price: float

@@ -1,8 +1,9 @@
 """Owners: how accounts trade when nobody steals from them.
 
 Each is a generator that funds the desk, then acts through it and yields the time of its next act.
-Sizes follow the account's equity and the market's depth. `KINDS` names them all,
-the person who trades by hand among them.
+Sizes follow the account's equity and the market's depth. All choices are drawn from `desk.mind`, which
+is alike in the accounts that one program trades. `KINDS` names them all, the person who trades by hand
+among them.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from math import exp, inf, log
 import numpy as np
 
 from drainwatch.lab.desk import Agent, Desk
-from drainwatch.lab.draws import HOUR_S, choose, log_uniform, parts
+from drainwatch.lab.draws import HOUR_S, choose, log_uniform, parts, pick
 from drainwatch.lab.paths import DAY_S
-from drainwatch.lab.people import human
+from drainwatch.lab.people import human, risers
 
 
 def grid(desk: Desk, equity: float) -> Agent:
     """Resting orders a step apart: buys each step down, sells each step up."""
-    rng = desk.rng
-    symbol = desk.pick(desk.of_kind("liquid", "half", quote="USDT") * 3 + desk.of_kind("thin"))
+    rng = desk.mind
+    symbol = pick(rng, desk.of_kind("liquid", "half", quote="USDT") * 3 + desk.of_kind("thin"))
     market = desk.markets[symbol]
     spec = market.spec
     hourly = float(np.std(np.diff(market.mid[::360])))
@@ -45,8 +46,8 @@ def grid(desk: Desk, equity: float) -> Agent:
 
 def market_maker(desk: Desk, equity: float) -> Agent:
     """Quotes both sides of one market, earns the spread, suffers when the price runs."""
-    rng = desk.rng
-    symbol = desk.pick(desk.of_kind("half", "thin"))
+    rng = desk.mind
+    symbol = pick(rng, desk.of_kind("half", "thin"))
     market = desk.markets[symbol]
     spec = market.spec
     gap = log_uniform(rng, 400.0, 3600.0)
@@ -76,7 +77,7 @@ def market_maker(desk: Desk, equity: float) -> Agent:
 
 def dca(desk: Desk, equity: float) -> Agent:
     """Buys a fixed value of one to three coins at regular hours."""
-    rng = desk.rng
+    rng = desk.mind
     symbols = choose(rng, desk.of_kind("liquid", "half", quote="USDT"), int(rng.integers(1, 4)))
     every = HOUR_S * float(rng.choice([1.0, 4.0, 8.0, 12.0, 24.0]))
     rounds = desk.end / every
@@ -102,13 +103,15 @@ def dca(desk: Desk, equity: float) -> Agent:
 
 def momentum(desk: Desk, equity: float) -> Agent:
     """Chases what has risen, at market; leaves by stop, by profit or by time."""
-    rng = desk.rng
+    rng = desk.mind
     kinds = ("liquid", "half", "thin") if rng.random() < 0.3 else ("liquid", "half")
     pool = [s for s in desk.of_kind(*kinds, quote="USDT") if desk.markets[s].spec.half < 0.004]
     symbols = choose(rng, pool, int(rng.integers(2, 6)))
     every, back = log_uniform(rng, 600.0, 3600.0), HOUR_S * rng.uniform(0.5, 8.0)
     trigger, stop, profit = rng.uniform(0.005, 0.03), rng.uniform(0.01, 0.06), rng.uniform(0.02, 0.15)
     share = rng.uniform(0.04, 0.45)
+    if rng.random() < 0.5:  # his scanner looks at what is newly listed, too
+        symbols += [symbol for _, _, symbol in risers(desk, "listing") if symbol not in symbols]
     desk.fund("USDT", equity)
     open_at: dict[str, tuple[float, float]] = {}
     t = back
@@ -132,7 +135,7 @@ def momentum(desk: Desk, equity: float) -> Agent:
 
 def rebalancer(desk: Desk, equity: float) -> Agent:
     """Holds coins by weight, trades back to the weights, now and then takes in a new coin."""
-    rng = desk.rng
+    rng = desk.mind
     pool = desk.of_kind("liquid", "half", quote="USDT")
     symbols = choose(rng, pool, int(rng.integers(2, 6)))
     weights = {
@@ -148,8 +151,8 @@ def rebalancer(desk: Desk, equity: float) -> Agent:
     while True:
         yield t
         if rng.random() < 0.03 and len(pool) > len(symbols):  # out with one coin, in with another
-            gone = desk.pick(symbols)
-            new = desk.pick([symbol for symbol in pool if symbol not in symbols])
+            gone = pick(rng, symbols)
+            new = pick(rng, [symbol for symbol in pool if symbol not in symbols])
             symbols[symbols.index(gone)] = new
             weights[new] = weights.pop(gone)
             desk.taker(t, gone, -1, inf)
@@ -175,7 +178,7 @@ def rebalancer(desk: Desk, equity: float) -> Agent:
 
 def twap(desk: Desk, equity: float) -> Agent:
     """Works large orders in many slices over hours."""
-    rng = desk.rng
+    rng = desk.mind
     symbols = choose(rng, desk.of_kind("liquid", "half"), int(rng.integers(1, 4)))
     for symbol in symbols:
         spec = desk.markets[symbol].spec
@@ -183,7 +186,7 @@ def twap(desk: Desk, equity: float) -> Agent:
             desk.fund(currency, equity / (2.0 * len(symbols)))
     t = float(rng.uniform(0.0, DAY_S))
     while True:
-        symbol, side = desk.pick(symbols), int(rng.choice([-1, 1]))
+        symbol, side = pick(rng, symbols), int(rng.choice([-1, 1]))
         slices, length = int(rng.integers(15, 120)), HOUR_S * log_uniform(rng, 0.7, 10.0)
         size = min(rng.uniform(0.03, 0.35) * equity / slices, 6.0 * desk.markets[symbol].spec.depth)
         resting = rng.uniform(0.0, 0.8)
@@ -200,10 +203,10 @@ def twap(desk: Desk, equity: float) -> Agent:
 
 def twin_arbitrage(desk: Desk, equity: float) -> Agent:
     """Trades a thin pair against the same coin's liquid one and the cross rate; some legs lose."""
-    rng = desk.rng
+    rng = desk.mind
     twins = [s for s in desk.of_kind("thin", "half") if desk.markets[s].spec.quote in {"BTC", "USDC"}]
     twins = [s for s in twins if f"{desk.markets[s].spec.base}/USDT" in desk.markets]
-    symbol = desk.pick(twins)
+    symbol = pick(rng, twins)
     market = desk.markets[symbol]
     spec = market.spec
     direct, cross = f"{spec.base}/USDT", f"{spec.quote}/USDT"
@@ -247,9 +250,43 @@ def twin_arbitrage(desk: Desk, equity: float) -> Agent:
             desk.taker(late + 1.0, direct, 1, 0.2 * equity)
 
 
+def venue_arbitrage(desk: Desk, equity: float) -> Agent:
+    """Trades against another exchange: only the leg that loses a little is on this one."""
+    rng = desk.mind
+    symbols = choose(rng, desk.of_kind("liquid", "half", quote="USDT"), int(rng.integers(1, 4)))
+    gap = log_uniform(rng, 1800.0, 4.0 * HOUR_S)
+    share = log_uniform(rng, 0.004, 0.025)
+    desk.fund("USDT", 0.5 * equity)
+    for symbol in symbols:
+        desk.fund(desk.markets[symbol].spec.base, 0.5 * equity / len(symbols))
+    dearer = dict.fromkeys(symbols, 0.0)  # how the other venue leans: gaps come in runs
+    t = float(rng.uniform(60.0, gap))
+    while True:
+        t += float(rng.exponential(gap))
+        yield t
+        symbol = pick(rng, symbols)
+        spec = desk.markets[symbol].spec
+        dearer[symbol] = 0.7 * dearer[symbol] + float(rng.normal(0.0, 0.7))
+        side = 1 if dearer[symbol] > 0.0 else -1  # what is dearer there is bought here
+        size = min(share * equity, 3.0 * spec.depth)
+        at = t
+        for _ in range(int(rng.geometric(0.5))):  # as long as the gap lasts
+            desk.taker(at, symbol, side, size * float(rng.uniform(0.5, 1.0)))
+            at += float(rng.uniform(0.3, 20.0))
+        if desk.value(spec.base, at) < 2.0 * size or desk.value("USDT", at) < 2.0 * size:
+            # Coins come over from the other venue, and money goes there, or the other way round.
+            short = desk.value(spec.base, at) < 2.0 * size
+            moved = min(0.3 * equity, 0.8 * desk.value("USDT" if short else spec.base, at))
+            later = at + HOUR_S * float(rng.uniform(0.1, 1.5))
+            desk.fund(spec.base if not short else "USDT", -moved, at + 30.0)
+            yield later
+            desk.fund(spec.base if short else "USDT", moved, later)
+            t = later
+
+
 def stop_holder(desk: Desk, equity: float) -> Agent:
     """Holds a few coins under stop orders; a crash sells them deep into an emptied book."""
-    rng = desk.rng
+    rng = desk.mind
     kinds = ("liquid", "half", "thin") if rng.random() < 0.25 else ("liquid", "half")
     symbols = choose(rng, desk.of_kind(*kinds, quote="USDT"), int(rng.integers(1, 5)))
     desk.fund("USDT", equity)
@@ -272,7 +309,7 @@ def stop_holder(desk: Desk, equity: float) -> Agent:
 
 def dust_converter(desk: Desk, equity: float) -> Agent:
     """Swings a few coins and sweeps what is left of many into USDT every few hours."""
-    rng = desk.rng
+    rng = desk.mind
     symbols = choose(rng, desk.of_kind("liquid", "half", "thin", "dead", quote="USDT"), 6)
     desk.fund("USDT", 0.6 * equity)
     for symbol in symbols:
@@ -285,7 +322,7 @@ def dust_converter(desk: Desk, equity: float) -> Agent:
             at += float(rng.uniform(1.0, 20.0))
             desk.taker(at, symbol, -1, float(rng.uniform(1.1, 12.0)), note="dust")
         if rng.random() < 0.5:
-            symbol = desk.pick(symbols)
+            symbol = pick(rng, symbols)
             side = int(rng.choice([-1, 1]))
             size = min(equity * rng.uniform(0.005, 0.05), 5.0 * desk.markets[symbol].spec.depth)
             desk.taker(at + 30.0, symbol, side, size)
@@ -294,13 +331,13 @@ def dust_converter(desk: Desk, equity: float) -> Agent:
 
 def perp_trader(desk: Desk, equity: float) -> Agent:
     """Trades a perpetual with leverage; now and then the venue closes the position by force."""
-    rng = desk.rng
+    rng = desk.mind
     symbols = [symbol for symbol, market in desk.markets.items() if market.spec.settle]
-    symbol = desk.pick(symbols)
+    symbol = pick(rng, symbols)
     market = desk.markets[symbol]
-    size = market.spec.contract_size
+    margin = market.spec.settle
     leverage, every = log_uniform(rng, 1.0, 12.0), HOUR_S * log_uniform(rng, 1.0, 12.0)
-    desk.fund("USDT", equity)
+    desk.fund(margin, equity)
     t = float(rng.uniform(0.0, every))
     while True:
         yield t
@@ -316,7 +353,7 @@ def perp_trader(desk: Desk, equity: float) -> Agent:
         if held == 0.0:
             t += every
             continue
-        bust = 0.85 * max(desk.held("USDT"), 1.0) / (abs(held) * size * entry)
+        bust = 0.85 * max(desk.value(margin, t), 1.0) / desk.exposure(symbol, t)
         want = log_uniform(rng, 0.004, 0.04)
         stop = log_uniform(rng, 0.005, 0.05) if rng.random() < 0.75 else inf
         down, up = (min(stop, bust), want) if held > 0 else (want, min(stop, bust))
@@ -326,7 +363,7 @@ def perp_trader(desk: Desk, equity: float) -> Agent:
         held, entry = desk.positions[symbol]
         loss = -(1 if held > 0 else -1) * (desk.mid(symbol, t) / entry - 1.0)
         forced = loss >= 0.93 * bust
-        notional = abs(held) * size * desk.mid(symbol, t) * 1.0001
+        notional = desk.exposure(symbol, t) * 1.0001
         if forced:
             client = f"autoclose-{int(rng.integers(10**12))}"
             desk.taker(
@@ -334,8 +371,8 @@ def perp_trader(desk: Desk, equity: float) -> Agent:
             )
         else:
             desk.taker(t, symbol, -1 if held > 0 else 1, notional)
-        if desk.held("USDT") < 0.15 * equity:
-            desk.fund("USDT", 0.5 * equity, t + 30.0)
+        if desk.value(margin, t) < 0.15 * equity:
+            desk.fund(margin, 0.5 * equity, t + 30.0)
         t += float(rng.exponential(every)) + 30.0
 
 
@@ -348,6 +385,7 @@ KINDS: dict[str, Callable[[Desk, float], Agent]] = {
     "twap": twap,
     "human": human,
     "twin_arbitrage": twin_arbitrage,
+    "venue_arbitrage": venue_arbitrage,
     "stop_holder": stop_holder,
     "dust_converter": dust_converter,
     "perp_trader": perp_trader,

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from drainwatch.lab.scenario import KIND_OF, OWNERS, THIEVES, Scenario, make
+from drainwatch.lab.folder import fill_folder
+from drainwatch.lab.scenario import Scenario, make
 
 COMMAND = "python -m drainwatch.lab.samples"
 FORMATS = {
@@ -85,32 +83,7 @@ def write(name: str, folder: Path) -> dict[str, object]:
             difficulty=sample.difficulty,
         )
     )
-    paths = scenario.write(folder / name, FORMATS)
-    lost = scenario.stolen_quote / scenario.equity_before
-    metadata: dict[str, object] = {
-        "name": name,
-        "synthetic": True,
-        "about": "made by drainwatch's own simulator: no real account, market or person is in it",
-        "licence": "Apache-2.0",
-        "command": COMMAND,
-        "seed": sample.seed,
-        "days": sample.days,
-        "owner": sample.owner,
-        "owner_does": OWNERS[sample.owner],
-        "thief": sample.thief,
-        "thief_does": None if sample.thief is None else THIEVES[sample.thief],
-        "kind": None if sample.thief is None else KIND_OF[sample.thief],
-        "difficulty": sample.difficulty,
-        "fills": len(scenario.fills),
-        "fills_of_the_thief": int(scenario.labels["is_drain"].sum()),
-        "drain_started_ms": scenario.started_ms,
-        "stolen_usdt": round(scenario.stolen_quote, 2),
-        "stolen_share": None if math.isnan(lost) else round(lost, 4),
-        "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths.values()},
-    }
-    text = json.dumps(metadata, indent=2) + "\n"
-    (folder / name / "metadata.json").write_text(text, encoding="utf-8", newline="\n")
-    return metadata
+    return fill_folder(scenario, folder / name, FORMATS, name=name, command=COMMAND)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

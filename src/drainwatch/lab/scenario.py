@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from drainwatch.errors import ConfigError
-from drainwatch.lab import owners, people, tape, theft, thieves, universe
+from drainwatch.lab import farm, owners, people, regimes, tape, theft, thieves, universe
 from drainwatch.lab.desk import THIEF, Agent, Desk, Fill, run
-from drainwatch.lab.draws import log_uniform
-from drainwatch.lab.paths import DAY_S, Episode
+from drainwatch.lab.draws import choose, log_uniform
+from drainwatch.lab.folder import write_table
+from drainwatch.lab.markets import Market
+from drainwatch.lab.orderlog import OrderLog, draw_log
+from drainwatch.lab.paths import DAY_S, Coin, Episode, Paths
 from drainwatch.lab.venue import OTHER_EXCHANGE, Venue, draw_venue
 
 TABLES = ("fills", "trades", "quotes", "candles", "balances", "orders", "markets")
@@ -24,14 +27,25 @@ def _first_line(function: object) -> str:
     return (function.__doc__ or "").partition("\n")[0]
 
 
-OWNERS: dict[str, str] = {name: _first_line(make) for name, make in owners.KINDS.items()}
+OWNERS: dict[str, str] = {name: _first_line(make) for name, make in owners.KINDS.items()} | {
+    "farm": f"{farm.FEWEST} to {farm.MOST} accounts that one program trades alike, moments apart."
+}
 """Kinds of owner, each with what it does."""
 
-THIEVES: dict[str, str] = {name: _first_line(make) for name, (_, make) in thieves.KINDS.items()}
+PROGRAMS = tuple(name for name in owners.KINDS if name != "human")
+"""Kinds of owner that a farm may have as its strategy."""
+
+THIEVES: dict[str, str] = {name: _first_line(kind.make) for name, kind in thieves.KINDS.items()}
 """Kinds of thief, each with what he does."""
 
-KIND_OF: dict[str, str] = {name: kind for name, (kind, _) in thieves.KINDS.items()}
+KIND_OF: dict[str, str] = {name: kind.incident for name, kind in thieves.KINDS.items()}
 """The incident kind of the contract that fits each thief best."""
+
+FAMILY_OF: dict[str, str] = {name: kind.family for name, kind in thieves.KINDS.items()}
+"""The family of attacks that each thief belongs to."""
+
+REGIMES = regimes.REGIMES
+"""What can be made to happen to the market; left alone, chance decides."""
 
 HELD_OUT = tuple(name for name in thieves.KINDS if name in thieves.HELD_OUT)
 """Thieves that nothing may be trained on: what has never been seen has to be found as well."""
@@ -42,13 +56,16 @@ TRAINING_THIEVES = tuple(name for name in thieves.KINDS if name not in thieves.H
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One account's month with its truth.
+    """The month of an account, or of a farm's accounts, with its truth.
 
     The first seven fields are the contract's tables. `labels` has a row for each row of `fills`, in
-    the same order: the key (`id`, `order`, `symbol`, `side`), `is_drain` (the thief placed it),
-    `to_thief` (he was the other side, too), `true_fair` (quote a base, whatever anyone did to the
+    the same order: the key (`account`, `id`, `order`, `symbol`, `side`), `is_drain` (the thief placed
+    it), `to_thief` (he was the other side, too), `true_fair` (quote a base, whatever anyone did to the
     market), `family` (the thief's kind, None for the owner's), `own_bad` (an owner's typo, panic or
     careless order), `loss` (USDT beyond fair, positive is worse; with fees for `fee_churn`).
+
+    A farm is as many account-months as it has `accounts`. Its `started_ms` is the thief's first fill in
+    any of them, and its equities are sums over the accounts in `robbed`, or over all without a thief.
     """
 
     fills: pd.DataFrame
@@ -69,6 +86,10 @@ class Scenario:
     equity_before: float  # USDT just before the thief's first fill; NaN without a thief
     discloses: str  # what the tape tells of the other side: nothing, orders, accounts
     episodes: tuple[Episode, ...]
+    days: float
+    accounts: tuple[str, ...]
+    robbed: tuple[str, ...]  # accounts whose key the thief has
+    log: str  # how the owner's order log was kept: `OrderLog.kind`
 
     def write(self, folder: Path, formats: str | Mapping[str, str] = "parquet") -> dict[str, Path]:
         """Write the tables (and `labels`) to a folder; returns the paths by table.
@@ -94,17 +115,7 @@ class Scenario:
             if frame.empty:
                 continue
             path = folder / f"{table}.{form}"
-            if form == "csv":
-                frame.to_csv(path, index=False, lineterminator="\n")
-            elif form == "csv.gz":
-                packing = {"method": "gzip", "mtime": 0}
-                frame.to_csv(path, index=False, lineterminator="\n", compression=packing)
-            elif form == "jsonl":
-                frame.to_json(path, orient="records", lines=True, double_precision=15)
-            elif form == "parquet":
-                frame.to_parquet(path, index=False)
-            else:
-                raise ConfigError(f"format must be csv, csv.gz, jsonl or parquet, was {form!r} for {table}")
+            write_table(frame, path, form)
             written[table] = path
         return written
 
@@ -116,10 +127,11 @@ def make(
     owner: str | None = None,
     thief: str | None = None,
     difficulty: float | None = None,
-    own_log: bool = True,
     regime: str | None = None,
+    accounts: int | None = None,
+    own_log: bool = True,
 ) -> Scenario:
-    """Simulate one account.
+    """Simulate one account, or a farm of them.
 
     Parameters
     ----------
@@ -133,64 +145,124 @@ def make(
         One of `THIEVES`; None for an honest account.
     difficulty
         0 a blatant thief, 1 a careful one; None draws it.
-    own_log
-        Whether the owner's program left its order log.
     regime
-        An episode that has to take place, as of `universe.build`; None leaves it to chance and the owner.
+        One of `REGIMES`, which then takes place; None leaves all to chance.
+    accounts
+        How many accounts the owner trades alike, of which a thief robs one to all; None is one, and a
+        few for a `farm`.
+    own_log
+        Whether the owner's program left its order log (which may have holes all the same).
 
     Raises
     ------
     ConfigError
-        For an unknown owner, thief or regime, a difficulty outside [0, 1], or too few days.
+        For an unknown owner, thief or regime, a difficulty outside [0, 1], too few days, or a number of
+        accounts outside [1, 20].
     """
+    _check(days, owner, thief, difficulty, regime, accounts)
+    rng = np.random.default_rng(seed)
+    owner = owner or list(OWNERS)[int(rng.integers(len(OWNERS)))]
+    strategy = choose(rng, list(PROGRAMS), 1)[0] if owner == "farm" else owner
+    if accounts is None:
+        accounts = int(rng.integers(farm.FEWEST, farm.MOST + 1)) if owner == "farm" else 1
+    difficulty = float(rng.random()) if difficulty is None else difficulty
+    world, coins, books = _world(rng, days, strategy, thief, regime)
+    venue = draw_venue(rng, by_hand=strategy == "human", fees=thief == "fee_churn")
+    desk = Desk(rng, world, coins, books, venue, difficulty)
+    desk.forged = bool(rng.random() < difficulty)
+    desk.thief_names = [
+        f"acct9{int(rng.integers(1000)):03d}" for _ in range(1 + int(6 * difficulty * rng.random()))
+    ]
+    several = accounts > 1
+    desks = farm.open_accounts(desk, accounts) if several else [desk]
+    worth = farm.equities(rng, accounts) if several else [log_uniform(rng, 1e3, 1e6)]
+    agents = [
+        agent for desk, equity in zip(desks, worth, strict=True) for agent in _owner(desk, strategy, equity)
+    ]
+    if strategy != "human" and rng.random() < 0.35:
+        agents.append(people.hands(desks[0], worth[0]))
+    robbed: list[Desk] = []
+    if thief is not None:
+        robbed = farm.robbed(rng, desks) if several else desks
+        start, comes = _start(rng, days), _comes(thief)
+        agents += farm.raids(rng, robbed, comes, start) if several else [comes(desk, start)]
+    run(agents, desk.end - 600.0)
+    log = draw_log(rng, desk.end) if own_log else OrderLog("none")
+    counted = {desk.venue.account for desk in robbed or desks}
+    equity0 = sum(usdt for desk, usdt in zip(desks, worth, strict=True) if desk.venue.account in counted)
+    return _tables(desks, robbed, log, seed, owner, thief, difficulty, equity0)
+
+
+def _comes(thief: str) -> thieves.Thief:
+    """Make a thief of a kind, with what he does beforehand."""
+    return lambda desk, start: thieves.enter(desk, thief, start)
+
+
+def _check(
+    days: float,
+    owner: str | None,
+    thief: str | None,
+    difficulty: float | None,
+    regime: str | None,
+    accounts: int | None,
+) -> None:
     if days < 0.5:
         raise ConfigError(f"days must be at least 0.5, was {days}")
     if owner is not None and owner not in OWNERS:
         raise ConfigError(f"owner must be one of {', '.join(OWNERS)}, was {owner!r}")
     if thief is not None and thief not in THIEVES:
         raise ConfigError(f"thief must be one of {', '.join(THIEVES)}, was {thief!r}")
+    if regime is not None and regime not in REGIMES:
+        raise ConfigError(f"regime must be one of {', '.join(REGIMES)}, was {regime!r}")
     if difficulty is not None and not 0.0 <= difficulty <= 1.0:
         raise ConfigError(f"difficulty must be from 0 to 1, was {difficulty}")
-    rng = np.random.default_rng(seed)
-    owner = owner or list(OWNERS)[int(rng.integers(len(OWNERS)))]
-    difficulty = float(rng.random()) if difficulty is None else difficulty
-    wanted = {"stop_holder": ("crash", 0.6), "momentum": ("pump", 0.4)}.get(owner)
-    if wanted is not None and rng.random() < wanted[1]:
-        regime = regime or wanted[0]
-    perp = (
-        "thin"
-        if thief == "thin_perp"
-        else str(rng.choice(["liquid", "thin"]))
-        if owner == "perp_trader"
-        else None
-    )
-    world, coins, books = universe.build(rng, days, regime=regime, perp=perp)
-    venue = draw_venue(rng, by_hand=owner == "human", fees=thief == "fee_churn")
-    desk = Desk(rng, world, coins, books, venue, difficulty)
-    desk.forged = bool(rng.random() < difficulty)
-    desk.thief_names = [
-        f"acct9{int(rng.integers(1000)):03d}" for _ in range(1 + int(6 * difficulty * rng.random()))
-    ]
-    equity0 = log_uniform(rng, 1e3, 1e6)
-    agents: list[Agent] = [owners.KINDS[owner](desk, equity0), people.bookkeeping(desk)]
-    if owner != "human" and rng.random() < 0.35:
-        agents.append(people.hands(desk, equity0))
-    if rng.random() < 0.3:
-        agents.append(people.banking(desk, equity0))
+    if accounts is not None and not 1 <= accounts <= farm.LIMIT:
+        raise ConfigError(f"accounts must be from 1 to {farm.LIMIT}, was {accounts}")
+
+
+def _world(
+    rng: np.random.Generator, days: float, strategy: str, thief: str | None, regime: str | None
+) -> tuple[Paths, dict[str, Coin], dict[str, Market]]:
+    """Draw a world in which the strategy and the thief have something to do."""
+    needs = "" if thief is None else thieves.KINDS[thief].needs
+    asked = set() if regime in {None, regimes.CALM} else {str(regime)}
+    if needs == "crash":
+        asked.add("crash")
+    likes = {"stop_holder": ("crash", 0.6), "momentum": ("pump", 0.4)}.get(strategy)
+    if likes is not None and rng.random() < likes[1] and regime != regimes.CALM:
+        asked.add(likes[0])
+    perp = None
+    if needs == "perp":
+        perp = "thin"
+    elif strategy == "perp_trader":
+        perp = str(rng.choice(["liquid", "thin", "inverse"], p=[0.4, 0.4, 0.2]))
+    calm = regime == regimes.CALM and not asked
+    return universe.build(rng, days, regime=regimes.CALM if calm else asked, perp=perp)
+
+
+def _owner(desk: Desk, strategy: str, equity: float) -> list[Agent]:
+    """Make what trades an account, keeps its books, and brings and takes its money."""
+    agents: list[Agent] = [owners.KINDS[strategy](desk, equity), people.bookkeeping(desk)]
+    if desk.rng.random() < 0.3:
+        agents.append(people.banking(desk, equity))
     desk.looks.append((0, ""))
-    if thief is not None:
-        early = 0.05 if rng.random() < 0.15 else 0.25
-        start = float(rng.uniform(early, 0.8 if days > 3 else 0.6)) * days * DAY_S
-        if rng.random() < 0.3:  # when the owner sleeps
-            start = float(np.floor(start / DAY_S) * DAY_S + rng.uniform(0.0, 6.0 * 3600.0))
-        agents.append(thieves.KINDS[thief][1](desk, max(start, 600.0)))
-    run(agents, desk.end - 600.0)
-    return _tables(desk, seed, owner, thief, difficulty, equity0, own_log=own_log)
+    return agents
+
+
+def _start(rng: np.random.Generator, days: float) -> float:
+    """Draw when the thief comes, in seconds."""
+    early = 0.05 if rng.random() < 0.15 else 0.25
+    start = float(rng.uniform(early, 0.8 if days > 3 else 0.6)) * days * DAY_S
+    if rng.random() < 0.3:  # when the owner sleeps
+        start = float(np.floor(start / DAY_S) * DAY_S + rng.uniform(0.0, 6.0 * 3600.0))
+    return max(start, 600.0)
 
 
 def _tables(
-    desk: Desk, seed: int, owner: str, thief: str | None, difficulty: float, equity0: float, *, own_log: bool
-) -> Scenario:
+    desks: list[Desk], robbed: list[Desk], log: OrderLog, seed: int, owner: str, thief: str | None,
+    difficulty: float, equity0: float,
+) -> Scenario:  # fmt: skip
+    desk = desks[0]
     offset = tape.START_MS + int(desk.rng.integers(365 * 24)) * 3_600_000
     trades: list[pd.DataFrame] = []
     quotes: list[pd.DataFrame] = []
@@ -198,7 +270,7 @@ def _tables(
         columns = tape.strangers(desk, market)
         for i, row in zip(columns.trades["fill"].tolist(), columns.trades["id"].tolist(), strict=True):
             if i >= 0:
-                desk.fills[i].id = row
+                desk.register.fills[i].id = row
         other = tape.elsewhere(desk, market)
         for exchange, drawn in ((desk.venue.exchange, columns), (OTHER_EXCHANGE, other)):
             for rows, into in ((drawn.quotes, quotes), (drawn.trades, trades)) if drawn else ():
@@ -209,7 +281,7 @@ def _tables(
     tape_frame = _by_time(trades, offset)
     tape_frame["side"] = np.where(tape_frame["side"].to_numpy() > 0, "buy", "sell")
     quote_frame = _by_time(quotes, offset)
-    fills = sorted(desk.fills, key=lambda fill: (fill.ms, fill.symbol, int(fill.id)))
+    fills = sorted(desk.register.fills, key=lambda fill: (fill.ms, fill.symbol, int(fill.id)))
     labels = _labels(fills, thief)
     drain = labels["is_drain"].to_numpy(dtype=bool)
     first = next((fill.ms for fill in fills if fill.by == THIEF), None)
@@ -219,10 +291,14 @@ def _tables(
         quote_frame,
         tape.candles(tape_frame[tape_frame["exchange"] == desk.venue.exchange]),
         pd.DataFrame(
-            [(offset + ms, desk.venue.account, name, total) for ms, name, total in desk.balance_rows()],
+            sorted(
+                (offset + ms, mine.venue.account, name, total)
+                for mine in desks
+                for ms, name, total in mine.balance_rows()
+            ),
             columns=["timestamp", "account", "currency", "total"],
         ),
-        _orders(desk, offset) if own_log else _orders(desk, offset).iloc[:0],
+        _orders(desks, log, offset),
         pd.DataFrame(
             [
                 (m.spec.symbol, m.spec.base, m.spec.quote, m.spec.settle, m.spec.contract_size,
@@ -239,18 +315,25 @@ def _tables(
         None if first is None else offset + first,
         float(labels["loss"].to_numpy()[drain].sum()),
         equity0,
-        float("nan") if first is None else _equity_at(desk, first),
+        float("nan") if first is None else sum(_equity_at(mine, first) for mine in robbed),
         desk.venue.discloses,
         tuple(desk.world.episodes),
+        desk.end / DAY_S,
+        tuple(mine.venue.account for mine in desks),
+        tuple(mine.venue.account for mine in robbed),
+        log.kind,
     )  # fmt: skip
 
 
 def _equity_at(desk: Desk, ms: int) -> float:
-    """Value of the spot holdings in USDT just before a time."""
+    """Value of the spot holdings less debts in USDT just before a time."""
     held: dict[str, float] = {}
     for at, currency, change in desk.ledger:
         if at < ms:
             held[currency] = held.get(currency, 0.0) + change
+    for at, currency, owed in desk.debts:
+        if at < ms:
+            held[currency] = held.get(currency, 0.0) - owed
     return sum(total * desk.usdt(currency, ms / 1000.0) for currency, total in held.items())
 
 
@@ -270,7 +353,7 @@ def _fills(fills: list[Fill], venue: Venue, offset: int) -> pd.DataFrame:
         "id": [f.id for f in fills],
         "timestamp": np.array([f.ms for f in fills], dtype=np.int64) + offset,
         "exchange": venue.exchange,
-        "account": venue.account,
+        "account": [f.account for f in fills],
         "symbol": [f.symbol for f in fills],
         "side": [_side(f.side) for f in fills],
         "price": [f.price for f in fills],
@@ -302,6 +385,7 @@ def _labels(fills: list[Fill], thief: str | None) -> pd.DataFrame:
     )
     return pd.DataFrame(
         {
+            "account": [f.account for f in fills],
             "id": [f.id for f in fills],
             "order": [f.order for f in fills],
             "symbol": [f.symbol for f in fills],
@@ -316,8 +400,12 @@ def _labels(fills: list[Fill], thief: str | None) -> pd.DataFrame:
     )
 
 
-def _orders(desk: Desk, offset: int) -> pd.DataFrame:
-    rows = sorted((max(ms, 0) + offset, order, client or None) for ms, order, client in desk.own_orders)
-    out = pd.DataFrame(rows, columns=["timestamp", "order", "client_order_id"])
-    out.insert(1, "account", desk.venue.account)
-    return out
+def _orders(desks: list[Desk], log: OrderLog, offset: int) -> pd.DataFrame:
+    rng = desks[0].rng
+    rows = [
+        (max(ms, 0) + offset, desk.venue.account, order, client or None)
+        for desk in desks
+        for ms, order, client in log.written(desk.own_orders, rng)
+    ]
+    rows.sort(key=lambda row: (row[0], row[1], row[2]))
+    return pd.DataFrame(rows, columns=["timestamp", "account", "order", "client_order_id"])

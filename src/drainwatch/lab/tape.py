@@ -227,6 +227,9 @@ def _draw(desk: Desk, market: Market, discloses: str) -> Columns:
     last = round(desk.end * 1000.0)
     fits = ~_shut(market, quotes["timestamp"] / 1000.0) & (quotes["timestamp"] < last)
     quotes = {name: column[fits] for name, column in quotes.items()}
+    paying = np.array([False, *[bool(push.owner) for push in market.pushes]])  # by whom a print is
+    pushing = paying[np.maximum(by[hit][run], 0)]
+    desk.pushed(market, at[run][pushing], side[run][pushing], price[pushing], amount[pushing])
     prints = market.prints
     fill = np.array([p.fill for p in prints], dtype=np.int64)
     trades: dict[str, NDArray[Any]] = {
@@ -247,7 +250,8 @@ def _draw(desk: Desk, market: Market, discloses: str) -> Columns:
         crowd = np.array([f"acct{i:03d}" for i in range(61)], dtype=object)
         taker = crowd[(60 * rng.random(len(hit)) ** 1.7).astype(np.int64)]
         for k, push in enumerate(market.pushes):
-            taker[by[hit] == k + 1] = push.owner
+            if push.owner:
+                taker[by[hit] == k + 1] = push.owner
         taker, maker = taker[run], crowd[(60 * rng.random(len(run)) ** 2.5).astype(np.int64)]
         taker = np.concatenate([taker, np.array([p.taker for p in prints], dtype=object)])
         maker = np.concatenate([maker, np.array([p.maker for p in prints], dtype=object)])

@@ -6,8 +6,14 @@ from math import exp, inf, log
 
 import numpy as np
 
-from drainwatch.lab.desk import OWNER, THIEF, Agent, Desk, Fill
+from drainwatch.lab.desk import MANUAL, OWNER, THIEF, Agent, Desk, Fill
 from drainwatch.lab.draws import HOUR_S, log_uniform
+
+PATIENCE = 3.0
+"""What a thief pays strangers at most for a book cleared of them, over what one victim loses there.
+
+More than one, as those who rob thus rob many accounts through the same hole.
+"""
 
 
 def between(desk: Desk, easy: tuple[float, float], hard: tuple[float, float]) -> float:
@@ -56,6 +62,24 @@ def usual_size(desk: Desk, fallback: float) -> float:
 def loss_of(fill: Fill) -> float:
     """USDT that a fill cost beyond fair value; positive is worse for the account."""
     return fill.lost * fill.quote_usdt
+
+
+def fee_of(fill: Fill) -> float:
+    """USDT of a fill's fee; negative for a rebate."""
+    in_quote = fill.fee_currency == fill.symbol.partition("/")[2].partition(":")[0]
+    return fill.fee * fill.quote_usdt * (1.0 if in_quote else fill.true_fair)
+
+
+def own_fills(desk: Desk) -> list[Fill]:
+    """Return the owner's last few hundred fills, those of his program and those by hand."""
+    return [fill for fill in desk.fills[-600:] if fill.by in {OWNER, MANUAL}]
+
+
+def next_side(desk: Desk, symbol: str, t: float) -> int:
+    """Draw the side to trade next so that neither coin runs out: the more quote, the likelier a buy."""
+    spec = desk.markets[symbol].spec
+    base, quote = desk.value(spec.base, t), desk.value(spec.quote, t)
+    return 1 if desk.rng.random() < 0.5 + 0.48 * (quote - base) / max(quote + base, 1.0) else -1
 
 
 def get(desk: Desk, t: float, currency: str, usdt: float) -> float:
@@ -112,14 +136,74 @@ def in_front(desk: Desk, t: float, symbol: str, side: int, price: float) -> floa
     return value * unit * market.spec.contract_size
 
 
+def affordable(desk: Desk, t: float, symbol: str, side: int, price: float, stake: float) -> float:
+    """Return `price`, or one nearer the market where strangers in front of it cost too much to remove.
+
+    `stake` is the value in USDT that is to trade there with the victim: the thief pays strangers no
+    more than `PATIENCE` times what this victim loses on it.
+    """
+    market = desk.markets[symbol]
+    low, high = market.natural(t)
+    best, fair = exp(high if side > 0 else low), market.fair_price(t)
+    if side * (price - best) <= 0.0:
+        return price
+    unit = desk.usdt(market.spec.quote, t) * market.spec.contract_size
+    levels = market.levels(t, side, desk.rng, unit / market.spec.contract_size)
+    for part in (1.0, 0.8, 0.65, 0.5, 0.38, 0.28, 0.2, 0.13, 0.07):
+        at = exp((1.0 - part) * log(best) + part * log(price))
+        cost = unit * sum(side * (level - fair) * size for level, size in levels if side * (at - level) > 0.0)
+        if cost <= PATIENCE * stake * (1.0 - exp(-side * log(at / fair))):
+            return at
+    return best
+
+
+def during_refill(desk: Desk, symbol: str, gap: float) -> float:
+    """How many orders, `gap` seconds apart, come before a book that was emptied has refilled a little."""
+    return max(0.3 * desk.markets[symbol].spec.refill_s / gap, 1.0)
+
+
+def approach(desk: Desk, t: float, symbol: str, side: int, off: float, stake: float, length: float) -> float:
+    """Move the market most of the way to a log `off` beyond fair, from caution or where it is too full.
+
+    Returns when that is done, `t` where he leaves it as it is; it stays moved for `length` seconds.
+    """
+    fair = desk.markets[symbol].fair_price(t)
+    reach = side * log(affordable(desk, t, symbol, side, fair * exp(side * off), stake) / fair)
+    if not careful(desk) and reach > 0.6 * off:
+        return t
+    lead = min(HOUR_S * between(desk, (0.05, 1.0), (0.3, 10.0)), 0.3 * (desk.end - t))
+    poison(desk, symbol, t, t + lead, t + lead + length, side * off * desk.rng.uniform(0.5, 0.95))
+    return t + lead
+
+
+def thinnest(desk: Desk, t: float, names: list[str], side: int, off: float, stake: float) -> str:
+    """Pick the market in which a price a log `off` beyond fair comes nearest to being affordable."""
+
+    def reach(symbol: str) -> float:
+        fair = desk.markets[symbol].fair_price(t)
+        return side * log(affordable(desk, t, symbol, side, fair * exp(side * off), stake) / fair)
+
+    return max(dict.fromkeys(names), key=reach)
+
+
 def meet(
-    desk: Desk, t: float, symbol: str, side: int, price: float, usdt: float, *, maker: bool = False
+    desk: Desk,
+    t: float,
+    symbol: str,
+    side: int,
+    price: float,
+    usdt: float,
+    *,
+    maker: bool = False,
+    stake: float | None = None,
 ) -> list[Fill]:
     """Trade with the thief at `price`: he rests an order there moments before, or lifts the victim's.
 
     Strangers' levels in front of that price are removed by him first, or by the victim's order on its
-    way where it is large enough to get through them.
+    way where it is large enough to get through them. Where that costs him too much for a `stake` (what
+    is to trade there, this order alone if None; infinite: he pays any price) he asks for less.
     """
+    price = affordable(desk, t, symbol, side, price, usdt if stake is None else stake)
     bid, ask = desk.markets[symbol].best(t)
     beyond = price > ask if side > 0 else price < bid
     alone = maker or desk.rng.random() < 0.5 + 0.5 * desk.difficulty
@@ -145,17 +229,13 @@ def sweep(
     rng = desk.rng
     market = desk.markets[symbol]
     age = between(desk, (1.0, 60.0), (30.0, 900.0))
-    if careful(desk):
-        lead = HOUR_S * log_uniform(rng, 0.3, 10.0)
-        poison(desk, symbol, t, t + lead, t + lead + length, side * markup * rng.uniform(0.4, 0.95))
-        t += lead
-    else:
-        t += age
+    t = approach(desk, t, symbol, side, markup, usdt, length) + age
     yield t - age
     fair = market.fair_price(t)
     # The smallest lot has to be within the victim's means.
     lot = market.spec.lot * fair * desk.usdt(market.spec.quote, t)
     markup = min(markup, max(log(usdt / n / lot) - 1.0, 0.1))
+    markup = side * log(affordable(desk, t - age, symbol, side, fair * exp(side * markup), usdt) / fair)
     gone = t + length + float(rng.uniform(1.0, 120.0))
     levels = int(rng.integers(1, 4))
     for k in range(levels):
@@ -186,3 +266,39 @@ def sell_everything(desk: Desk, t: float, into: str, keep: str) -> Agent:
         t += 0.2
         yield t
         desk.taker(t, f"{into}/USDT", 1, inf, by=THIEF)
+
+
+def round_trips(
+    desk: Desk,
+    t: float,
+    symbol: str,
+    cost: float,
+    goal: float,
+    size: float,
+    *,
+    fills: int = 600,
+    gap: float = 5.0,
+    maker: float = 0.0,
+    lean: float = 0.0,
+) -> Agent:
+    """Buy dear from the thief and sell back cheap to him, until `goal` USDT are lost.
+
+    `cost` is what a round trip of `size` USDT costs, as a log; `lean` moves it from one leg to the
+    other; `gap` are the mean seconds between fills, `maker` the share of the victim's resting orders.
+    """
+    rng = desk.rng
+    market = desk.markets[symbol]
+    t = get(desk, t, market.spec.quote, size)
+    stake = size * during_refill(desk, symbol, 2.0 * gap)
+    lost, side, missed = 0.0, 1, 0
+    for _ in range(fills):
+        t += float(rng.exponential(gap)) + 0.1
+        yield t
+        price = market.fair_price(t) * exp(side * cost * (0.5 + side * lean) * rng.uniform(0.8, 1.2))
+        maker_now, usdt = rng.random() < maker, size * rng.uniform(0.9, 1.1)
+        done = meet(desk, t, symbol, side, price, usdt, maker=maker_now, stake=stake)
+        lost += sum(loss_of(fill) for fill in done)
+        missed = 0 if done else missed + 1
+        if lost > goal or missed > 3:
+            break
+        side = -side

@@ -1,0 +1,1 @@
+"""The benchmark: what drainwatch and other detectors find, on the same simulated accounts."""

@@ -1,0 +1,316 @@
+"""What detectors make of one account: little enough to keep for all accounts, enough for every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drainwatch.bench.cases import DAYS, Case
+from drainwatch.bench.detectors import Detector, Floats, Seen
+from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, SUM
+from drainwatch.engine import Block
+from drainwatch.features.registry import FAMILIES
+from drainwatch.incidents import Incident
+from drainwatch.lab import scenario
+from drainwatch.lab.thieves import difficulty_band
+from drainwatch.model import Model
+from drainwatch.recording import Recording, record
+
+Ints = NDArray[np.int64]
+
+US: Final = "drainwatch"
+LEVELS: Final[dict[str, str]] = {
+    "fills": "fills alone",
+    "candles": "+ candles",
+    "trades": "+ trades",
+    "quotes": "+ quotes",
+    "balances": "+ balances",
+    "orders": "+ own orders",
+    "nameless": "own orders, no counterparties",
+}
+"""Levels of information (`recording.ROWS`), each with all that stands before it; `nameless` is the last
+one without a word of who was on the other side, on venues that tell it."""
+TABLES: Final[dict[str, tuple[str, ...]]] = {
+    "fills": (),
+    "candles": ("candles",),
+    "trades": ("trades",),
+    "quotes": ("trades", "quotes"),
+    "balances": ("trades", "quotes", "balances"),
+    "orders": ("trades", "quotes", "balances", "orders"),
+}
+QUIET_MS: Final = 6 * 3_600_000
+"""Alarms closer together than this are one incident."""
+SPARED_MS: Final = 24 * 3_600_000
+"""So long after an owner's own bad fill an alarm is right, and is counted apart."""
+OWN_BAD_DEVIATION: Final = 0.015
+OWN_BAD_SHARE: Final = 5e-4
+"""An owner's order is his own bad fill from this deviation and this share of his equity on."""
+KEPT: Final = 600
+"""Highest scores of an honest month that are kept."""
+PARTS: Final = (*FAMILIES, "evidence", "rules")
+"""What drainwatch's score is made of, each left out in turn."""
+
+
+class Facts(NamedTuple):
+    """What is true of an account."""
+
+    case: Case
+    owner: str
+    family: str | None
+    band: str | None
+    """Of the theft's difficulty: easy, medium, hard."""
+    regimes: tuple[str, ...]
+    """What happened to its markets."""
+    discloses: str
+    accounts: int
+    has_log: bool
+    equity: float
+    """USDT just before the theft, of the robbed accounts; NaN without one."""
+    lost: Floats
+    """USDT that each of the thief's fills lost, 0 at least, in order of time."""
+    at_ms: Ints
+    """When."""
+    bad: NDArray[np.bool_]
+    """Which of them lost something to speak of: a thousandth of the theft."""
+
+    @property
+    def months(self) -> float:
+        """Account-months."""
+        return self.accounts * DAYS / 30.0
+
+
+class Scored(NamedTuple):
+    """What one detector's scores are worth on one account at one level."""
+
+    alarms_ms: Ints
+    """Times of the highest scores of an honest month, ascending; own bad fills and a day after left out."""
+    alarms: Floats
+    """Those scores."""
+    accounts: Ints
+    """Which account each is of."""
+    drain: Floats
+    """Scores of the thief's fills, in order of time."""
+    precision: float
+    """Average precision of the thief's fills among all; NaN without a thief."""
+
+
+class Told(NamedTuple):
+    """What drainwatch itself said, at its default budget."""
+
+    alert: int | None
+    """Which of the thief's fills raised an alert first."""
+    kind: str | None
+    """What it said this was."""
+    kind_now: str | None
+    """What it said in the end."""
+    false: int
+    """Incidents on an owner's fills."""
+    own_bad: int
+    """Incidents on an owner's own bad fill, or within a day after: right, and counted apart."""
+    own_bad_told: int
+    """Those of them that were called so."""
+
+
+class Outcome(NamedTuple):
+    """What came out of one account: by level, then by detector."""
+
+    facts: Facts
+    scored: dict[str, dict[str, Scored]]
+    told: dict[str, Told]
+
+
+def has_level(facts: Facts, level: str) -> bool:
+    """Whether an account has what a level is about."""
+    if level == "orders":
+        return facts.has_log
+    if level == "nameless":
+        return facts.has_log and facts.discloses != "nothing"
+    return True
+
+
+def facts_of(case: Case, made: scenario.Scenario) -> Facts:
+    """Read off what is true of a scenario."""
+    labels = made.labels
+    drain = labels["is_drain"].to_numpy(dtype=bool)
+    lost = np.maximum(labels["loss"].to_numpy(dtype=np.float64)[drain], 0.0)
+    return Facts(
+        case=case,
+        owner=made.owner,
+        family=None if case.thief is None else scenario.FAMILY_OF[case.thief],
+        band=None if case.difficulty is None else difficulty_band(case.difficulty),
+        regimes=tuple(sorted({episode.kind for episode in made.episodes})),
+        discloses=made.discloses,
+        accounts=max(made.fills["account"].nunique(), 1),
+        has_log=len(made.orders) > 0,
+        equity=made.equity_before,
+        lost=lost,
+        at_ms=made.fills["timestamp"].to_numpy(dtype=np.int64)[drain],
+        bad=lost > 1e-3 * lost.sum(),
+    )
+
+
+def own_bad_fills(made: scenario.Scenario) -> NDArray[np.bool_]:
+    """Fills by which an owner lost as to a thief, shape (n_fills,): labelled so, or far off and dear."""
+    labels, fills = made.labels, made.fills
+    side = np.where(labels["side"] == "buy", 1.0, -1.0)
+    deviation = side * (fills["price"].to_numpy() / labels["true_fair"].to_numpy() - 1.0)
+    dear = labels["loss"].to_numpy() >= OWN_BAD_SHARE * made.equity0
+    bad = labels["own_bad"].to_numpy(dtype=bool) | ((deviation >= OWN_BAD_DEVIATION) & dear)
+    return np.asarray(bad & ~labels["is_drain"].to_numpy(dtype=bool))
+
+
+def spared(made: scenario.Scenario) -> NDArray[np.bool_]:
+    """Fills at or within a day after their account's own bad fill, shape (n_fills,)."""
+    at = made.fills["timestamp"].to_numpy(dtype=np.int64)
+    account = pd.factorize(made.fills["account"])[0]
+    out = np.zeros(len(at), dtype=bool)
+    for i in np.flatnonzero(own_bad_fills(made)):
+        out |= (account == account[i]) & (at >= at[i]) & (at <= at[i] + SPARED_MS)
+    return out
+
+
+def seen_of(made: scenario.Scenario, level: str, *, truth: bool) -> Seen:
+    """Show a detector what it may see of a scenario at a level."""
+    tables = {name: getattr(made, name) for name in (*TABLES[level], "markets")}
+    tables = {name: table for name, table in tables.items() if len(table)}
+    return Seen(made.fills, tables, level, made.labels if truth else None)
+
+
+def scored_of(made: scenario.Scenario, scores: Floats, out: NDArray[np.bool_]) -> Scored:
+    """Keep of a detector's scores what figures need; `out` marks fills at which an alarm is right."""
+    drain = made.labels["is_drain"].to_numpy(dtype=bool)
+    at = made.fills["timestamp"].to_numpy(dtype=np.int64)
+    account = pd.factorize(made.fills["account"])[0].astype(np.int64)
+    honest = np.flatnonzero(np.isfinite(scores) & ~drain & ~out)
+    if drain.any():  # a robbed account's honest months are of no interest: all that is kept is the theft
+        honest = honest[:0]
+    top = np.sort(honest[np.argsort(-scores[honest], kind="stable")[:KEPT]])
+    return Scored(at[top], scores[top], account[top], scores[drain], _precision(scores, drain))
+
+
+def _precision(scores: Floats, drain: NDArray[np.bool_]) -> float:
+    """Average precision: the mean, over the thief's fills, of the share of his among those scored as high."""
+    if not drain.any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    # ties stand together: each of them sees the share at the end of the tie
+    ranked, hit = scores[order], drain[order]
+    last = np.searchsorted(-ranked, -ranked, side="right") - 1
+    share = np.cumsum(hit)[last] / (last + 1.0)
+    return float(share[hit].mean())
+
+
+def judge_case(
+    case: Case,
+    *,
+    model: Model,
+    detectors: Mapping[str, Sequence[Detector]],
+    levels: Sequence[str],
+    parts: bool = False,
+) -> Outcome:
+    """Simulate an account and have everybody judge it.
+
+    Parameters
+    ----------
+    case
+        The account.
+    model
+        drainwatch's.
+    detectors
+        By level, the others, fitted.
+    levels
+        Of information, of `LEVELS`.
+    parts
+        Whether drainwatch's score is also kept with each of `PARTS` left out.
+    """
+    made = case.make()
+    facts = facts_of(case, made)
+    recording = record(made)
+    right = spared(made)
+    scored: dict[str, dict[str, Scored]] = {}
+    told: dict[str, Told] = {}
+    for level in levels:
+        if not has_level(facts, level):
+            continue
+        block, incidents = recording.play(level, model.arrays, model.card["features"])
+        told[level] = _told(made, recording, incidents, right)
+        scored[level] = {
+            name: scored_of(made, scores, right)
+            for name, scores in _our_scores(recording, block, parts=parts).items()
+        }
+        for detector in detectors.get(level, ()):
+            scores = detector.scores(seen_of(made, level, truth=detector.needs_truth))
+            scored[level][detector.name] = scored_of(made, scores, right)
+    return Outcome(facts, scored, told)
+
+
+def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str, Floats]:
+    """Return drainwatch's score of each fill, and its sums with a part left out, in the scenario's order."""
+    judged, places = block.judged, recording.played(block)
+
+    def placed(values: Floats) -> Floats:
+        out = np.empty(len(values))
+        out[places] = values
+        return out
+
+    scores = {US: placed(judged["score"])}
+    if parts:
+        for name, column in zip(PARTS, (*range(len(FAMILIES)), EVIDENCE, SUM), strict=True):
+            weight = FOREST_WEIGHT * judged["share"] if column < len(FAMILIES) else 1.0
+            scores[f"without {name}"] = placed(judged["total"] - weight * judged["peers"][:, column])
+        forests = (FOREST_WEIGHT * judged["share"])[:, None] * judged["peers"][:, : len(FAMILIES)]
+        scores["without any forest"] = placed(judged["total"] - forests.sum(axis=1))
+        scores["forests alone"] = placed(forests.sum(axis=1))
+        scores["evidence alone"] = placed(judged["peers"][:, EVIDENCE].copy())
+        scores["rules alone"] = placed(judged["peers"][:, SUM].copy())
+        scores["all of it"] = placed(judged["total"].copy())
+    return scores
+
+
+def _told(
+    made: scenario.Scenario, recording: Recording, incidents: Sequence[Incident], right: NDArray[np.bool_]
+) -> Told:
+    drain = made.labels["is_drain"].to_numpy(dtype=bool)
+    number = np.cumsum(drain) - 1
+    found: list[tuple[int, Incident]] = []
+    false = own_bad = own_bad_told = 0
+    for incident in incidents:
+        fill = incident.alert_fill
+        row = recording.place(fill.symbol, fill.id, fill.side)
+        if drain[row]:
+            found.append((int(number[row]), incident))
+        elif right[row]:
+            own_bad += 1
+            own_bad_told += incident.kind == "own_bad_fill"
+        else:
+            false += 1
+    if not found:
+        return Told(None, None, None, false, own_bad, own_bad_told)
+    alert, first = min(found, key=lambda pair: pair[0])
+    return Told(alert, first.kind, first.kind_now, false, own_bad, own_bad_told)
+
+
+def incidents_above(scored: Scored, threshold: float) -> int:
+    """How many false incidents an honest month has at a threshold: alarms six hours apart or more."""
+    count = 0
+    for account in np.unique(scored.accounts):
+        mine = (scored.accounts == account) & (scored.alarms >= threshold)
+        at = scored.alarms_ms[mine]
+        if len(at):
+            count += 1 + int(np.sum(np.diff(at) > QUIET_MS))
+    return count
+
+
+def alert_at(scored: Scored, threshold: float) -> int | None:
+    """Which of the thief's fills is first scored as high as a threshold; None: none."""
+    hit = np.flatnonzero(scored.drain >= threshold)
+    return int(hit[0]) if len(hit) else None
+
+
+def lost_until(facts: Facts, alert: int | None) -> float:
+    """USDT gone with the alert's fill included; all of it where there was none."""
+    return float(facts.lost.sum() if alert is None else facts.lost[: alert + 1].sum())
