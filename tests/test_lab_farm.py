@@ -29,7 +29,7 @@ def own(made: Scenario) -> pd.DataFrame:
 
 def desks(n: int) -> list[Desk]:
     rng = np.random.default_rng(8)
-    world, coins, markets = build(rng, 4.0, crash=False, pump=False)
+    world, coins, markets = build(rng, 4.0, regime="calm")
     venue = Venue("v", "a", 0.001, 0.001, "quote", "nothing", "counter", "b", "number", mixed_feeds=True)
     first = Desk(rng, world, coins, markets, venue, 0.2)
     first.thief_names = ["thief"]

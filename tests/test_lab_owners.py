@@ -111,6 +111,6 @@ def test_momentum_may_trade_what_is_newly_listed() -> None:
 
 def desk(days: float) -> Desk:
     rng = np.random.default_rng(8)
-    world, coins, markets = build(rng, days, crash=False, pump=False)
+    world, coins, markets = build(rng, days, regime="calm")
     venue = Venue("v", "a", 0.001, 0.001, "quote", "nothing", "none", "", "number", mixed_feeds=True)
     return Desk(rng, world, coins, markets, venue)

@@ -19,7 +19,9 @@ def robbed(name: str, difficulty: float) -> Desk:
     rng = np.random.default_rng(61)
     needs = thieves.KINDS[name].needs
     perp = "thin" if needs == "perp" else None
-    world, coins, markets = universe.build(rng, 5.0, crash=needs == "crash", pump=False, perp=perp)
+    world, coins, markets = universe.build(
+        rng, 5.0, regime="crash" if needs == "crash" else "calm", perp=perp
+    )
     desk = Desk(rng, world, coins, markets, draw_venue(rng, by_hand=False, fees=True), difficulty)
     desk.thief_names = ["acct9001", "acct9002"]
     desk.looks.append((0, ""))

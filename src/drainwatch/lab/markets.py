@@ -49,6 +49,11 @@ class Spec:
         """Quote units that one unit of amount stands for at a price."""
         return self.contract_size if self.inverse else price * self.contract_size
 
+    def gain(self, contracts: float, entry: float, price: float) -> float:
+        """Profit of a position from `entry` to `price`, in units of what the contract settles in."""
+        size = contracts * self.contract_size
+        return size * (1.0 / entry - 1.0 / price) if self.inverse else size * (price - entry)
+
 
 @dataclass(slots=True)
 class Wall:

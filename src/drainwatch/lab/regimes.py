@@ -15,7 +15,20 @@ LOCAL = {"displaced": 0.25, "local_crash": 0.012}
 CALM = "calm"
 """Asks for a world in which nothing happens."""
 
-NAMES = (*paths.CHANCES, *LOCAL)
+REGIMES: dict[str, str] = {
+    "crash": "Every coin falls within minutes, on every venue, and comes back in part.",
+    "venue_crash": "All prices of this venue fall and come back, while other venues hardly notice.",
+    "pump": "One coin rises many-fold in minutes to hours for reasons of its own.",
+    "listing": "A new coin is traded from some moment on: hours of frenzy until a price is found.",
+    "outage": "The venue is down for 10 to 120 minutes: no prints, no quotes, no orders.",
+    "depeg": "A stable coin loses its peg for a day or two.",
+    "local_crash": "One market falls through the floor and comes back within minutes.",
+    "displaced": "One market stands beside fair value for minutes or hours.",
+    CALM: "Nothing of all that.",
+}
+"""What a world can be asked for, in a sentence each."""
+
+NAMES = tuple(name for name in REGIMES if name != CALM)
 """All episodes that a world can be asked for."""
 
 

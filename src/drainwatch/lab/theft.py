@@ -66,7 +66,7 @@ def loss_of(fill: Fill) -> float:
 
 def fee_of(fill: Fill) -> float:
     """USDT of a fill's fee; negative for a rebate."""
-    in_quote = fill.fee_currency in fill.symbol.partition("/")[2]
+    in_quote = fill.fee_currency == fill.symbol.partition("/")[2].partition(":")[0]
     return fill.fee * fill.quote_usdt * (1.0 if in_quote else fill.true_fair)
 
 

@@ -5,6 +5,7 @@ About half of the worlds know a second venue, on which the liquid pairs trade, t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from math import floor, log10
 
@@ -158,7 +159,11 @@ SOMETIMES = (
 
 
 def build(
-    rng: np.random.Generator, days: float, *, regime: str | None = None, perp: str | None = None
+    rng: np.random.Generator,
+    days: float,
+    *,
+    regime: str | Collection[str] | None = None,
+    perp: str | None = None,
 ) -> tuple[Paths, dict[str, Coin], dict[str, Market]]:
     """Draw a world with its markets.
 
@@ -169,8 +174,8 @@ def build(
     days
         Length.
     regime
-        An episode that has to take place, one of `regimes.NAMES`, or `calm` for none at all. Else, and
-        beside it, chance decides.
+        An episode (or several) that has to take place, of `regimes.NAMES`, or `calm` for none at all.
+        Else, and beside it, chance decides.
     perp
         A perpetual that has to be there: `liquid` (on ETH), `thin` (on a half-liquid coin) or `inverse`
         (on BTC, settled in it).
@@ -185,13 +190,13 @@ def build(
     ConfigError
         For an unknown regime or perpetual.
     """
-    if regime not in {None, regimes.CALM, *regimes.NAMES}:
-        raise ConfigError(f"regime must be one of calm, {', '.join(regimes.NAMES)}, was {regime!r}")
+    calm = regime == regimes.CALM
+    asked = {regime} if isinstance(regime, str) else set(regime or ())
+    if not calm and (unknown := sorted(asked - set(regimes.NAMES))):
+        raise ConfigError(f"regime must be one of calm, {', '.join(regimes.NAMES)}, was {unknown[0]!r}")
     if perp not in {None, "liquid", "thin", "inverse"}:
         raise ConfigError(f"perp must be liquid, thin or inverse, was {perp!r}")
-    happening = set() if regime == regimes.CALM else paths.draw_episodes(rng, days)
-    if regime is not None and regime != regimes.CALM:
-        happening.add(regime)
+    happening = set() if calm else paths.draw_episodes(rng, days) | asked
     coins = draw_coins(rng, listing="listing" in happening)
     world = paths.simulate(rng, list(coins.values()), days, happening)
     names = {role: coin.name for role, coin in coins.items()}
@@ -222,7 +227,7 @@ def build(
             chance = {"liquid": 1.0, "half": 0.5}.get(market.spec.kind, 0.0)
             if not market.spec.settle and rng.random() < chance:
                 market.elsewhere = _elsewhere(rng, world, market)
-    _happen(rng, world, list(markets.values()), happening, 0.0 if regime == regimes.CALM else days / 30.0)
+    _happen(rng, world, list(markets.values()), happening, 0.0 if calm else days / 30.0)
     return world, coins, markets
 
 
