@@ -17,7 +17,7 @@ from drainwatch import train as face
 from drainwatch.detector import EVIDENCE, LEVELS, PEERS, read_off
 from drainwatch.engine import Engine
 from drainwatch.errors import InputError
-from drainwatch.events import NS_PER_S, Names
+from drainwatch.events import Names
 from drainwatch.features.registry import COUNT, FAMILIES, NAMES
 from drainwatch.frame import replay
 from drainwatch.lab import scenario, seeds
@@ -41,7 +41,6 @@ from drainwatch.train import (
 from robbed import stolen_ids, tables, write
 
 MONTHS = 2
-
 
 
 @pytest.fixture(scope="module")
@@ -231,8 +230,8 @@ def months_of(ts_ns: NDArray[np.int64], spared: NDArray[np.bool_] | None = None)
     n = len(ts_ns)
     none = np.zeros(n)
     return Months(
-        np.zeros((n, COUNT)), ts_ns, np.zeros(n, np.int32), none.astype(np.int8), none.astype(np.int64), none, none,
-        np.zeros(n, bool) if spared is None else spared, 1.0, 0,
+        np.zeros((n, COUNT)), ts_ns, np.zeros(n, np.int32), none.astype(np.int8), none.astype(np.int64),
+        none, none, np.zeros(n, bool) if spared is None else spared, 1.0, 0,
     )  # fmt: skip
 
 
