@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -163,3 +165,13 @@ def _outcome(rng: np.random.Generator, case: Case, names: tuple[str, ...]) -> Ou
         if alert is None:
             said[level] = said[level]._replace(kind_now=None)
     return Outcome(about, by_level, said)
+
+
+@cache
+def _small() -> dict[str, Any]:
+    return result(months=13, drains=1, stress=1)
+
+
+def small() -> dict[str, Any]:
+    """Make up a result of few accounts, one's own to change."""
+    return deepcopy(_small())

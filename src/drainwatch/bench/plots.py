@@ -122,7 +122,7 @@ def gone_by_thief(result: Mapping[str, Any]) -> str:
         gone = np.array([100.0 * ours[thief]["gone"]["mean"] for thief in thieves])
         axes.barh(at, gone, height=0.55, color=OURS, alpha=0.25, zorder=2)
         for name, colour, marker in shown:
-            by_thief = detectors[name]["by_thief"]
+            by_thief = detectors[name].get("by_thief", {})
             gone = np.array([100.0 * _of(by_thief.get(thief, {}).get("gone"), "mean") for thief in thieves])
             axes.plot(
                 gone, at, marker, color=colour, ms=6.5 if name == US else 4.5, mec="white", mew=0.5,
@@ -154,7 +154,7 @@ def false_by_owner(result: Mapping[str, Any]) -> str:
         axes.set_xlim(0.0, 1.1 * most)
         axes.set_yticks(at, [name for name, _ in rows])
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("false incidents an account-month (dashed: the budget)")
+        axes.set_xlabel("false incidents a month (dashed: the budget)")
         return _svg(figure)
 
 
