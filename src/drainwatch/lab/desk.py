@@ -98,11 +98,12 @@ class Deal:
     quote_usdt: float
     contract_size: float
     other: str
+    inverse: bool = False
 
     @property
     def gain(self) -> float:
         """USDT that he made beyond fair value, before his own fees; negative where he paid."""
-        better = self.side * (self.true_fair - self.price)
+        better = self.side * (self.true_fair - self.price) / (self.price if self.inverse else 1.0)
         return better * self.amount * self.contract_size * self.quote_usdt
 
 
@@ -499,7 +500,7 @@ class Desk:
         spec = market.spec
         fair, unit = market.fair_price(t), self.usdt(spec.quote, t)
         self.thief_ledger.append(
-            Deal(ms, spec.symbol, side, price, amount, fair, unit, spec.contract_size, other)
+            Deal(ms, spec.symbol, side, price, amount, fair, unit, spec.contract_size, other, spec.inverse)
         )
 
     def _settle(self, ms: int, spec: Spec, contracts: float, price: float) -> None:
