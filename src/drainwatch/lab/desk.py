@@ -97,14 +97,14 @@ class Deal:
     true_fair: float
     quote_usdt: float
     contract_size: float
-    inverse: bool
     other: str
+    inverse: bool = False
 
     @property
     def gain(self) -> float:
         """USDT that he made beyond fair value, before his own fees; negative where he paid."""
-        better = self.side * (self.true_fair - self.price) * self.amount * self.contract_size
-        return (better / self.price if self.inverse else better) * self.quote_usdt
+        better = self.side * (self.true_fair - self.price) / (self.price if self.inverse else 1.0)
+        return better * self.amount * self.contract_size * self.quote_usdt
 
 
 @dataclass(slots=True)
@@ -500,7 +500,7 @@ class Desk:
         spec = market.spec
         fair, unit = market.fair_price(t), self.usdt(spec.quote, t)
         self.thief_ledger.append(
-            Deal(ms, spec.symbol, side, price, amount, fair, unit, spec.contract_size, spec.inverse, other)
+            Deal(ms, spec.symbol, side, price, amount, fair, unit, spec.contract_size, other, spec.inverse)
         )
 
     def _settle(self, ms: int, spec: Spec, contracts: float, price: float) -> None:
