@@ -22,11 +22,13 @@ from drainwatch.detector import (
     EVIDENCE,
     LEVELS,
     PEERS,
+    STRANGER,
     SUM,
     Judge,
     forest_columns,
     forest_scores,
     judge_from,
+    stranger,
     transform,
     weigh,
 )
@@ -291,6 +293,8 @@ def fit(samples: Sequence[Months], *, seed: int) -> dict[str, NDArray[Any]]:
             knots[family, level], nats[family, level] = calibrate(maxima, months)
         maxima = _maxima((samples[i], samples[i].evidence) for i in here)
         knots[EVIDENCE, level], nats[EVIDENCE, level] = calibrate(maxima, months)
+        maxima = _maxima((samples[i], _strangers(samples[i])) for i in here)
+        knots[STRANGER, level], nats[STRANGER, level] = calibrate(maxima, months)
         for rule in range(len(RULES)):
             tripped = _maxima((samples[i], (samples[i].rules >> rule & 1).astype(float)) for i in here)
             rule_nats[level, rule] = max(-np.log((np.sum(tripped > 0) + 0.5) / months), 0.0)
@@ -348,16 +352,29 @@ def _voters(rows: NDArray[np.float64], family: int) -> NDArray[np.bool_]:
 
 @jit
 def _weigh_all(
-    judge: Judge, level: Any, scores: Any, evidence: Any, rules: Any, share: Any, into: Any
+    judge: Judge, level: Any, scores: Any, evidence: Any, unlike: Any, rules: Any, share: Any, into: Any
 ) -> None:
-    peers = np.empty(scores.shape[1] + 2)
+    peers = np.empty(len(PEERS))
     for i in range(len(level)):
-        into[i] = weigh(judge, level[i], scores[i], evidence[i], rules[i], share[i], peers)
+        into[i] = weigh(judge, level[i], scores[i], evidence[i], unlike[i], rules[i], share[i], peers)
 
 
 def _totals(judge: Judge, sample: Months, scores: NDArray[np.float64]) -> NDArray[np.float64]:
     into = np.empty(len(scores))
-    _weigh_all(judge, sample.level, scores, sample.evidence, sample.rules, sample.share, into)
+    unlike = _strangers(sample)
+    _weigh_all(judge, sample.level, scores, sample.evidence, unlike, sample.rules, sample.share, into)
+    return into
+
+
+@jit
+def _strangers_of(features: Any, share: Any, into: Any) -> None:
+    for i in range(len(share)):
+        into[i] = stranger(features[i], share[i])
+
+
+def _strangers(sample: Months) -> NDArray[np.float64]:
+    into = np.empty(len(sample.share))
+    _strangers_of(sample.features, sample.share, into)
     return into
 
 
