@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from drainwatch.bench.cases import DAYS, Case
 from drainwatch.bench.detectors import Detector, Floats, Seen
-from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, SUM
+from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM
 from drainwatch.engine import Block
 from drainwatch.features.registry import FAMILIES
 from drainwatch.incidents import Incident
@@ -47,7 +47,7 @@ QUIET_MS: Final = 6 * 3_600_000
 """Alarms closer together than this are one incident."""
 KEPT: Final = 600
 """Highest scores of an honest month that are kept."""
-PARTS: Final = (*FAMILIES, "evidence", "rules")
+PARTS: Final = (*FAMILIES, "evidence", "stranger", "rules")
 """What drainwatch's score is made of, each left out in turn."""
 
 
@@ -235,15 +235,19 @@ def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str,
 
     scores = {US: placed(judged["score"])}
     if parts:
-        for name, column in zip(PARTS, (*range(len(FAMILIES)), EVIDENCE, SUM), strict=True):
-            weight = FOREST_WEIGHT * judged["share"] if column < len(FAMILIES) else 1.0
-            scores[f"without {name}"] = placed(judged["total"] - weight * judged["peers"][:, column])
-        forests = (FOREST_WEIGHT * judged["share"])[:, None] * judged["peers"][:, : len(FAMILIES)]
-        scores["without any forest"] = placed(judged["total"] - forests.sum(axis=1))
-        scores["forests alone"] = placed(forests.sum(axis=1))
-        scores["evidence alone"] = placed(judged["peers"][:, EVIDENCE].copy())
-        scores["rules alone"] = placed(judged["peers"][:, SUM].copy())
-        scores["all of it"] = placed(judged["total"].copy())
+        forest = FOREST_WEIGHT * judged["share"]
+        votes = dict.fromkeys(FAMILIES, forest) | {"stranger": STRANGER_WEIGHT}
+        columns = (*range(len(FAMILIES)), EVIDENCE, STRANGER, SUM)
+        counted = {
+            name: votes.get(name, 1.0) * judged["peers"][:, column]
+            for name, column in zip(PARTS, columns, strict=True)
+        }
+        counted["any forest"] = sum((counted[name] for name in FAMILIES), np.zeros(len(judged)))
+        for name, vote in counted.items():
+            scores[f"without {name}"] = placed(judged["total"] - vote)
+        for name in ("any forest", "evidence", "stranger", "rules"):
+            scores[f"{name} alone"] = placed(counted[name])
+        scores["all of it"] = placed(judged["total"])
     return scores
 
 
