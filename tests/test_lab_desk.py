@@ -15,7 +15,7 @@ from drainwatch.lab.venue import Venue
 
 def desk(*, fee_in: str = "quote", discloses: str = "nothing", perp: str | None = None) -> Desk:
     rng = np.random.default_rng(5)
-    world, coins, markets = build(rng, 1.0, crash=False, pump=False, perp=perp)
+    world, coins, markets = build(rng, 1.0, regime="calm", perp=perp)
     venue = Venue("v", "a", 0.001, 0.0005, fee_in, discloses, "counter", "bot", "number", mixed_feeds=True)
     made = Desk(rng, world, coins, markets, venue)
     made.thief_names = ["thief"]
@@ -126,6 +126,42 @@ def test_a_perpetuals_profit_is_settled_when_it_closes() -> None:
     if acting.positions[symbol][0] == 0.0:
         assert acting.held("USDT") == pytest.approx(10_000.0 + gain - fees)
     assert acting.equity(40_000.0) == pytest.approx(acting.held("USDT"), rel=0.05)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_an_inverse_perpetual_pays_in_its_coin_and_nothing_is_lost(side: int) -> None:
+    acting = desk(perp="inverse")
+    acting.fund("BTC", 20_000.0)
+    symbol, before = "BTC/USD:BTC", acting.held("BTC")
+    opened = [*acting.taker(100.0, symbol, side, 3_000.0), *acting.taker(9_000.0, symbol, side, 2_000.0)]
+    assert {fill.fee_currency for fill in opened} == {"BTC"}
+    contracts = sum(fill.amount for fill in opened)
+    assert contracts == pytest.approx(50.0)  # of 100 dollars each, whatever the price
+    assert sum(fill.cost for fill in opened) == pytest.approx(100.0 * contracts)
+    assert acting.exposure(symbol, 10_000.0) == pytest.approx(5_000.0)
+    for t in (40_000.0, 41_000.0, 42_000.0):  # the last one only closes what is left
+        acting.taker(t, symbol, -side, min(2_000.0, acting.exposure(symbol, t)))
+    assert acting.positions[symbol][0] == 0.0
+    fills = [fill for fill in acting.fills if fill.symbol == symbol]
+    gain = sum(fill.side * fill.amount * 100.0 / fill.price for fill in fills)
+    fees = sum(fill.fee for fill in fills)
+    assert fees == pytest.approx(sum(100.0 * fill.amount / fill.price for fill in fills) * 0.001)
+    assert acting.held("BTC") - before == pytest.approx(gain - fees, abs=1e-12)
+    assert acting.equity(42_001.0) == pytest.approx(
+        acting.value("BTC", 42_001.0) + acting.held("USDT"), rel=1e-9
+    )
+
+
+def test_what_an_inverse_fill_lost_is_what_it_would_cost_to_undo_it_at_fair() -> None:
+    acting = desk(perp="inverse")
+    acting.fund("BTC", 20_000.0)
+    fair = acting.markets["BTC/USD:BTC"].fair_price(100.0)
+    acting.clear(99.9, "BTC/USD:BTC", 1, 1.25 * fair)
+    acting.wall(99.95, "BTC/USD:BTC", -1, 1.25 * fair, 9_000.0, until=200.0)
+    (fill,) = acting.taker(100.0, "BTC/USD:BTC", 1, 1_000.0, by=THIEF)
+    btc = fill.amount * 100.0 * (1.0 / fill.true_fair - 1.0 / fill.price)
+    assert fill.lost == pytest.approx(btc * fill.true_fair)
+    assert fill.lost == pytest.approx(1_000.0 * (1.0 - 1.0 / 1.25), rel=0.01)
 
 
 def test_agents_are_woken_in_order_of_time() -> None:

@@ -13,7 +13,7 @@ from drainwatch.lab.venue import Venue
 
 def desk(days: float, *, crash: bool = False) -> Desk:
     rng = np.random.default_rng(8)
-    world, coins, markets = build(rng, days, crash=crash, pump=False)
+    world, coins, markets = build(rng, days, regime="crash" if crash else "calm")
     venue = Venue("v", "a", 0.001, 0.001, "quote", "nothing", "none", "", "number", mixed_feeds=True)
     return Desk(rng, world, coins, markets, venue)
 

@@ -14,7 +14,7 @@ from drainwatch.lab.venue import Venue
 
 def desk(seed: int = 6) -> Desk:
     rng = np.random.default_rng(seed)
-    world, coins, markets = build(rng, 3.0, crash=False, pump=False)
+    world, coins, markets = build(rng, 3.0, regime="calm")
     venue = Venue("v", "a", 0.001, 0.001, "quote", "accounts", "none", "", "number", mixed_feeds=False)
     made = Desk(rng, world, coins, markets, venue)
     made.thief_names = ["thief"]

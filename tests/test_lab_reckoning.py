@@ -19,7 +19,9 @@ def robbed(name: str, difficulty: float) -> Desk:
     rng = np.random.default_rng(61)
     needs = thieves.KINDS[name].needs
     perp = "thin" if needs == "perp" else None
-    world, coins, markets = universe.build(rng, 5.0, crash=needs == "crash", pump=False, perp=perp)
+    world, coins, markets = universe.build(
+        rng, 5.0, regime="crash" if needs == "crash" else "calm", perp=perp
+    )
     desk = Desk(rng, world, coins, markets, draw_venue(rng, by_hand=False, fees=True), difficulty)
     desk.thief_names = ["acct9001", "acct9002"]
     desk.looks.append((0, ""))
@@ -108,7 +110,7 @@ def test_true_fair_is_the_latent_one_whatever_was_done_to_the_market(name: str) 
 
 
 def test_moving_a_price_costs_the_thief_once_the_tape_is_drawn() -> None:
-    desk = robbed("boosted_coin", 0.15)
+    desk = robbed.__wrapped__("boosted_coin", 0.15)  # not the one that others look at
     before = reckon(desk).poison
     for market in desk.markets.values():
         tape.strangers(desk, market)
@@ -118,7 +120,7 @@ def test_moving_a_price_costs_the_thief_once_the_tape_is_drawn() -> None:
 
 
 def test_what_a_crowd_pays_is_not_the_thiefs_cost() -> None:
-    desk = robbed("coordinated_pump", 0.15)
+    desk = robbed.__wrapped__("coordinated_pump", 0.15)
     before = reckon(desk).poison
     for market in desk.markets.values():
         tape.strangers(desk, market)

@@ -7,8 +7,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from drainwatch.lab import tape
+from drainwatch.lab import likeness, tape
 from drainwatch.lab.scenario import Scenario, make
+from drainwatch.lab.venue import EXCHANGE, OTHER_EXCHANGE
 
 
 @cache
@@ -19,7 +20,7 @@ def week() -> Scenario:
 def test_prints_are_at_the_quotes() -> None:
     made = week()
     rows = pd.merge_asof(
-        made.trades, made.quotes, on="timestamp", by="symbol", allow_exact_matches=True, direction="backward"
+        made.trades, made.quotes, on="timestamp", by=["exchange", "symbol"], direction="backward"
     ).dropna(subset=["bid"])
     mid = (rows["bid"] + rows["ask"]) / 2.0
     side = np.where(rows["side"] == "buy", 1.0, -1.0)
@@ -57,7 +58,7 @@ def test_a_wall_is_seen_in_the_quotes() -> None:
 
 def test_ids_rise_with_time() -> None:
     made = week()
-    for _, rows in made.trades.groupby("symbol"):
+    for _, rows in made.trades.groupby(["exchange", "symbol"]):
         ids = rows["id"].astype("int64").to_numpy()
         assert (np.diff(ids) > 0).all()
 
@@ -80,5 +81,34 @@ def test_candles_are_the_tapes_minutes() -> None:
     assert tape.candles(trades.iloc[:0]).empty
     made = week()
     volume = made.candles.groupby("symbol")["volume"].sum()
-    expected = made.trades.groupby("symbol")["amount"].sum()
+    here = made.trades["exchange"] == EXCHANGE
+    expected = made.trades[here].groupby("symbol")["amount"].sum()
     np.testing.assert_allclose(volume.to_numpy(), expected.to_numpy())
+
+
+def test_strangers_come_in_bursts_and_on_one_side() -> None:
+    made = make(31, days=5.0, owner="twap")
+    rows = made.trades[(made.trades["symbol"] == "BTC/USDT") & (made.trades["exchange"] == EXCHANGE)]
+    figures = likeness.measure("BTC/USDT", rows)
+    assert figures.wait_spread > 1.5
+    assert figures.count_memory[0] > 0.15
+    assert figures.sign_memory[0] > 0.2
+    assert figures.sign_memory[0] > figures.sign_memory[3]
+    assert figures.size_tail < 2.2
+
+
+def test_the_other_venues_tape_is_sparser_and_tells_nothing_of_the_two_sides() -> None:
+    made = next(
+        made
+        for seed in range(40, 80)
+        if (made := make(seed, days=1.0, owner="dca")).discloses == "accounts"
+        and OTHER_EXCHANGE in set(made.trades["exchange"])
+    )
+    there = made.trades[made.trades["exchange"] == OTHER_EXCHANGE]
+    assert there["buyer"].isna().all()
+    here = made.trades[made.trades["exchange"] == EXCHANGE]
+    assert here["buyer"].notna().all()
+    assert set(there["symbol"]) < set(here["symbol"])
+    for symbol in set(there["symbol"]):
+        assert (there["symbol"] == symbol).sum() < (here["symbol"] == symbol).sum()
+    assert not made.trades.duplicated(["symbol", "id"]).any()

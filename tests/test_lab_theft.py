@@ -16,7 +16,7 @@ from drainwatch.lab.venue import Venue
 @pytest.fixture
 def desk() -> Desk:
     rng = np.random.default_rng(6)
-    world, coins, markets = build(rng, 2.0, crash=False, pump=False)
+    world, coins, markets = build(rng, 2.0, regime="calm")
     venue = Venue("v", "a", 0.001, 0.001, "quote", "accounts", "none", "", "number", mixed_feeds=True)
     made = Desk(rng, world, coins, markets, venue)
     made.thief_names = ["thief"]

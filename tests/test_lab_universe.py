@@ -50,15 +50,43 @@ def test_a_perpetual_comes_when_asked_for() -> None:
         assert spec.symbol.endswith("/USDT:USDT")
         assert spec.contract_size in {0.01, 0.1, 1.0, 10.0, 100.0}
         assert spec.lot == 1.0
+        assert not spec.inverse
+    _, _, markets = build(np.random.default_rng(7), 0.5, perp="inverse")
+    (spec,) = (market.spec for market in markets.values() if market.spec.settle)
+    assert (spec.symbol, spec.quote, spec.settle) == ("BTC/USD:BTC", "USD", "BTC")
+    assert spec.inverse
+    assert spec.worth(1.0) == spec.worth(50_000.0) == 100.0
+    assert np.abs(markets[spec.symbol].fair - markets["BTC/USDT"].fair).max() < 0.01
+
+
+def test_a_dozen_markets_and_in_half_of_the_worlds_a_second_venue() -> None:
+    known = 0
+    for seed in range(24):
+        _, _, markets = build(np.random.default_rng(seed), 0.5)
+        assert len(markets) >= 12
+        elsewhere = [market for market in markets.values() if market.elsewhere is not None]
+        known += bool(elsewhere)
+        for market in elsewhere:
+            assert market.spec.kind in {"liquid", "half"}
+            assert market.elsewhere is not None
+            assert float(np.abs(market.elsewhere.fair - market.fair).max()) < 0.02
+            assert market.elsewhere.spec.interval_s > market.spec.interval_s
+    assert 6 <= known <= 18
 
 
 def test_prices_go_from_tiny_to_large() -> None:
     prices = []
-    for seed in range(30):
-        _, coins, _ = build(np.random.default_rng(seed), 0.5)
+    for seed in range(60):
+        _, coins, markets = build(np.random.default_rng(seed), 0.5)
         prices += [coin.price for coin in coins.values()]
-    assert min(prices) < 1e-5
-    assert max(prices) > 5e4
+        for market in markets.values():
+            price = market.fair_price(0.0)
+            assert market.spec.tick < 0.02 * price
+            assert market.spec.lot * market.spec.worth(price) * np.exp(
+                0.0 if market.spec.quote != "BTC" else markets["BTC/USDT"].fair[0]
+            ) < (1.01 if not market.spec.settle else 150.0)
+    assert 1e-10 <= min(prices) < 1e-8
+    assert 5e4 < max(prices) < 1.2e5
 
 
 def test_a_tick_is_a_power_of_ten_below_the_price() -> None:

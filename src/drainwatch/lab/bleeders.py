@@ -85,7 +85,7 @@ def mimicry(desk: Desk, start: float) -> Agent:
     market = desk.markets[symbol]
     equity = desk.equity(t)
     here = [fill for fill in own if fill.symbol == symbol] or own
-    values = [f.price * f.amount * f.contract_size * f.quote_usdt for f in here] or [0.01 * equity]
+    values = [f.cost * f.quote_usdt for f in here] or [0.01 * equity]
     makers = float(np.mean([f.liquidity == "maker" for f in here])) if here else 0.5
     hours = {int(f.ms // 3_600_000) % 24 for f in own} or set(range(24))
     seconds = np.unique([f.ms / 1000.0 for f in own])

@@ -14,7 +14,7 @@ from math import exp, inf
 import numpy as np
 from numpy.typing import NDArray
 
-from drainwatch.lab.markets import Market, Print, Push, Wall
+from drainwatch.lab.markets import Market, Print, Push, Spec, Wall
 from drainwatch.lab.paths import Coin, Floats, Paths
 from drainwatch.lab.venue import Venue
 
@@ -47,8 +47,23 @@ class Fill:
     quote_usdt: float
     contract_size: float
     note: str
+    inverse: bool = False
     id: str = ""
     account: str = ""
+
+    @property
+    def cost(self) -> float:
+        """Quote units that changed hands, or that the contracts stand for."""
+        return self.amount * self.contract_size * (1.0 if self.inverse else self.price)
+
+    @property
+    def lost(self) -> float:
+        """Quote units that it cost beyond fair value; positive is worse for the account.
+
+        An inverse contract pays in its base coin, size x (1/entry - 1/exit), counted at fair value here.
+        """
+        off = self.side * (self.price - self.true_fair) * self.amount * self.contract_size
+        return off / self.price if self.inverse else off
 
 
 @dataclass(slots=True)
@@ -83,11 +98,12 @@ class Deal:
     quote_usdt: float
     contract_size: float
     other: str
+    inverse: bool = False
 
     @property
     def gain(self) -> float:
         """USDT that he made beyond fair value, before his own fees; negative where he paid."""
-        better = self.side * (self.true_fair - self.price)
+        better = self.side * (self.true_fair - self.price) / (self.price if self.inverse else 1.0)
         return better * self.amount * self.contract_size * self.quote_usdt
 
 
@@ -122,6 +138,7 @@ class Desk:
     raid: Raid | None = None  # while a thief acts who robs several accounts
     mind: np.random.Generator = field(init=False)  # of the owner's choices; `rng` where nothing is said
     names: np.random.Generator = field(init=False)  # of strangers' names; `rng` where nothing is said
+    now: float = 0.0  # when last an order was placed
     _client_number: int = 0
     _related: dict[str, list[str]] = field(default_factory=dict)
 
@@ -152,17 +169,25 @@ class Desk:
         total = sum(self.value(currency, t) for currency in self.holdings)
         total -= sum(owed * self.usdt(currency, t) for _, currency, owed in self.debts)
         for symbol, (contracts, entry) in self.positions.items():
-            market = self.markets[symbol]
-            total += contracts * market.spec.contract_size * (market.fair_price(t) - entry)
+            spec = self.markets[symbol].spec
+            gain = _gain(spec, contracts, entry, self.markets[symbol].fair_price(t)) if contracts else 0.0
+            total += gain * self.usdt(spec.settle, t)
         return total
 
+    def exposure(self, symbol: str, t: float) -> float:
+        """Value in USDT of the contracts held in a market, without a sign."""
+        spec = self.markets[symbol].spec
+        contracts, _ = self.positions.get(symbol, (0.0, 0.0))
+        return abs(contracts) * spec.worth(self.mid(symbol, t)) * self.usdt(spec.quote, t)
+
     def of_kind(self, *kinds: str, quote: str | None = None) -> list[str]:
-        """Symbols of spot markets of these kinds."""
+        """Symbols of spot markets of these kinds, without those not listed yet when last anyone acted."""
         return [
             symbol
             for symbol, market in self.markets.items()
             if market.spec.kind in kinds
             and not market.spec.settle
+            and not any(start <= 0.0 and self.now < end for start, end in market.shut)
             and (quote is None or market.spec.quote == quote)
         ]
 
@@ -253,6 +278,7 @@ class Desk:
 
     def _place(self, t: float, by: str, client: str | None, age_s: float) -> tuple[str, str, int]:
         order, ms = self.new_order(), self._ms(t)
+        self.now = max(self.now, t)
         client = self.client_id(by, ms) if client is None else client
         if by == OWNER:
             self.own_orders.append((self._ms(max(t - age_s, 0.0)) - 5, order, client))
@@ -292,8 +318,8 @@ class Desk:
         """Put the best quotes as they are at `t` on the tape at `ms`."""
         market = self.markets[symbol]
         bid, ask = market.best(t)
-        unit = self.usdt(market.spec.quote, t) * market.spec.contract_size
-        sizes = market.spec.depth * np.exp(0.8 * self.rng.standard_normal(2)) / (bid * unit)
+        unit = self.usdt(market.spec.quote, t) * market.spec.worth(bid)
+        sizes = market.spec.depth * np.exp(0.8 * self.rng.standard_normal(2)) / unit
         lot = market.spec.lot
         market.quotes.append(
             (ms, bid, ask, max(market.round_amount(sizes[0]), lot), max(market.round_amount(sizes[1]), lot))
@@ -322,19 +348,19 @@ class Desk:
         market = self.markets[symbol]
         spec = market.spec
         t += self.lag_s if by == OWNER else 0.0
-        if self.silent(t, by):
+        if market.closed(t) or self.silent(t, by):
             return []
         unit = self.usdt(spec.quote, t)
         price = self.mid(symbol, t)
         if spec.settle:
-            budget, amount = inf, usdt / (price * spec.contract_size)
+            budget, amount = inf, usdt / (spec.worth(price) * unit)
         elif side > 0:
             budget = min(usdt / unit, self.held(spec.quote) * share_cap / (1.0 + self.venue.taker_fee))
             amount = inf
         else:
             budget, amount = inf, min(usdt / (price * unit), self.held(spec.base) * share_cap / (1.0 + 1e-12))
             amount = market.round_amount(amount)
-        if min(budget * unit, amount * price * unit * spec.contract_size) < 1.0:
+        if min(budget * unit, amount * spec.worth(price) * unit) < 1.0:
             return []
         order, client, ms = self._place(t, by, client, 0.0)
         before = ms - int(self.rng.integers(2, 600))
@@ -374,15 +400,18 @@ class Desk:
         note: str = "",
         thief: bool = False,
     ) -> list[Fill]:
-        """Have an own resting order at `price` executed for about `usdt`, in up to `parts` fills."""
+        """Have an own resting order at `price` executed for about `usdt`, in up to `parts` fills.
+
+        Nothing happens in a market that is closed.
+        """
         market = self.markets[symbol]
         spec = market.spec
         t += self.lag_s if by == OWNER else 0.0
-        if self.silent(t, by):
+        if market.closed(t) or self.silent(t, by):
             return []
         unit = self.usdt(spec.quote, t)
         price = market.round_price(price, side)
-        amount = usdt / (price * unit * spec.contract_size)
+        amount = usdt / (spec.worth(price) * unit)
         if not spec.settle:
             if side > 0:
                 amount = min(
@@ -392,14 +421,14 @@ class Desk:
             else:
                 amount = min(amount, self.held(spec.base) / (1.0 + 1e-12))
         amount = market.round_amount(amount)
-        if amount * price * unit * spec.contract_size < 1.0:
+        if amount * spec.worth(price) * unit < 1.0:
             return []
         order, client, ms = self._place(t, by, client, age_s)
         bid, ask = market.best(t)
         bid, ask = (price, max(ask, price + spec.tick)) if side > 0 else (min(bid, price - spec.tick), price)
         before = ms - int(self.rng.integers(2, 300))
         if bid > 0.0 and (not market.quotes or market.quotes[-1][0] < before):
-            ours, other = amount, max(market.round_amount(spec.depth / (price * unit)), spec.lot)
+            ours, other = amount, max(market.round_amount(spec.depth / (spec.worth(price) * unit)), spec.lot)
             market.quotes.append((before, bid, ask, *((ours, other) if side > 0 else (other, ours))))
         self._look(symbol, t)
         cuts = np.sort(self.rng.random(parts - 1)) if parts > 1 else np.empty(0)
@@ -433,11 +462,12 @@ class Desk:
         note: str,
     ) -> Fill:  # fmt: skip
         spec, venue = market.spec, self.venue
-        cost = price * amount * spec.contract_size
+        cost = amount * spec.worth(price)
         rate = venue.taker_fee if liquidity == "taker" else venue.maker_fee
         fee, fee_currency = cost * rate, spec.settle or spec.quote
         if spec.settle:
-            self._settle(ms, spec.symbol, side * amount, price, spec.contract_size)
+            fee /= price if spec.inverse else 1.0
+            self._settle(ms, spec, side * amount, price)
         else:
             if venue.fee_in == "received" and side > 0:
                 fee, fee_currency = amount * rate, spec.base
@@ -452,7 +482,7 @@ class Desk:
             (other_order if is_taker else order) if venue.discloses == "orders" else "",
             (order if is_taker else other_order) if venue.discloses == "orders" else "",
             by, to_thief, market.fair_price(t), self.usdt(spec.quote, t), spec.contract_size, note,
-            account=venue.account,
+            inverse=spec.inverse, account=venue.account,
         )  # fmt: skip
         sides = (order, other_order, own, other) if is_taker else (other_order, order, other, own)
         market.prints.append(
@@ -470,20 +500,24 @@ class Desk:
         spec = market.spec
         fair, unit = market.fair_price(t), self.usdt(spec.quote, t)
         self.thief_ledger.append(
-            Deal(ms, spec.symbol, side, price, amount, fair, unit, spec.contract_size, other)
+            Deal(ms, spec.symbol, side, price, amount, fair, unit, spec.contract_size, other, spec.inverse)
         )
 
-    def _settle(self, ms: int, symbol: str, contracts: float, price: float, size: float) -> None:
-        """Change a linear position; what closing it made goes to the USDT holding."""
-        held, entry = self.positions.get(symbol, (0.0, 0.0))
+    def _settle(self, ms: int, spec: Spec, contracts: float, price: float) -> None:
+        """Change a position; what closing it made goes to the holding of what the contract settles in."""
+        held, entry = self.positions.get(spec.symbol, (0.0, 0.0))
         if held * contracts >= 0.0:
-            entry = (entry * abs(held) + price * abs(contracts)) / (abs(held) + abs(contracts))
+            old, new = abs(held), abs(contracts)
+            if not spec.inverse:
+                entry = (entry * old + price * new) / (old + new)
+            else:  # so that 1/entry is the mean, as its profit needs
+                entry = (old + new) / ((old / entry if old else 0.0) + new / price)
         else:
             closed = min(abs(held), abs(contracts)) * (1.0 if held > 0 else -1.0)
-            self._change(ms, "USDT", closed * size * (price - entry))
+            self._change(ms, spec.settle, _gain(spec, closed, entry, price))
             if abs(contracts) > abs(held):
                 entry = price
-        self.positions[symbol] = (held + contracts, entry)
+        self.positions[spec.symbol] = (held + contracts, entry)
 
     # --- the thief's side ------------------------------------------------------------------------
 
@@ -491,8 +525,8 @@ class Desk:
         """Rest an order of the thief: +1 bids, -1 asks."""
         market = self.markets[symbol]
         price = market.round_price(price, side)
-        unit = self.usdt(market.spec.quote, t) * market.spec.contract_size
-        amount = max(market.round_amount(usdt / (price * unit)), market.spec.lot)
+        unit = self.usdt(market.spec.quote, t) * market.spec.worth(price)
+        amount = max(market.round_amount(usdt / unit), market.spec.lot)
         wall = Wall(side, price, amount, t, until, self.new_order(), self.pick(self.thief_names))
         market.walls.append(wall)
         return wall
@@ -500,6 +534,8 @@ class Desk:
     def clear(self, t: float, symbol: str, side: int, price: float) -> None:
         """Let the thief take strangers' levels up to `price` himself, as a taker of `side`."""
         market = self.markets[symbol]
+        if market.closed(t):
+            return
         ms, order, who = self._ms(t), self.new_order(), self.pick(self.thief_names)
         unit = self.usdt(market.spec.quote, t)
         walls, market.walls = market.walls, []
@@ -536,6 +572,12 @@ class Desk:
         rows = (times.tolist(), sides.tolist(), prices.tolist(), amounts.tolist())
         for t, side, price, amount in zip(*rows, strict=True):
             self._deal(self._ms(t), t, market, side, price, amount, "stranger")
+
+
+def _gain(spec: Spec, contracts: float, entry: float, price: float) -> float:
+    """Profit of a position from `entry` to `price`, in units of what the contract settles in."""
+    size = contracts * spec.contract_size
+    return size * (1.0 / entry - 1.0 / price) if spec.inverse else size * (price - entry)
 
 
 def run(agents: list[Agent], end: float) -> None:

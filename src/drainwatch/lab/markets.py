@@ -15,6 +15,9 @@ import numpy as np
 from drainwatch.lab import paths
 from drainwatch.lab.paths import MINUTE_S, STEP_S, Floats
 
+CLOSING_S = 10.0
+"""An order sent so shortly before the venue goes down is never executed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -22,7 +25,9 @@ class Spec:
 
     `kind` is `liquid`, `half`, `thin`, `dead` or `stable`; `depth` the usual value of the best level
     in USDT; `gap` the usual distance between levels; `interval_s` the mean time between events of the
-    tape; `refill_s` the half-life in which an emptied book comes back.
+    tape; `refill_s` the half-life in which an emptied book comes back. Amounts are in base units, or in
+    contracts where the market settles in something (`settle`): `contract_size` base units each, or quote
+    units where it is `inverse`.
     """
 
     symbol: str
@@ -38,6 +43,16 @@ class Spec:
     lot: float
     contract_size: float = 1.0
     settle: str = ""
+    inverse: bool = False
+
+    def worth(self, price: float) -> float:
+        """Quote units that one unit of amount stands for at a price."""
+        return self.contract_size if self.inverse else price * self.contract_size
+
+    def gain(self, contracts: float, entry: float, price: float) -> float:
+        """Profit of a position from `entry` to `price`, in units of what the contract settles in."""
+        size = contracts * self.contract_size
+        return size * (1.0 / entry - 1.0 / price) if self.inverse else size * (price - entry)
 
 
 @dataclass(slots=True)
@@ -106,6 +121,12 @@ class Market:
     prints: list[Print] = field(default_factory=list)
     quotes: list[tuple[int, float, float, float, float]] = field(default_factory=list)
     looks: list[float] = field(default_factory=list)  # times at which a quote is on the tape in any case
+    shut: list[tuple[float, float]] = field(default_factory=list)  # from, until: nobody can trade
+    elsewhere: Market | None = None  # the same pair on another venue, which nobody here trades on
+
+    def closed(self, t: float) -> bool:
+        """Whether nobody can trade: before a listing, in an outage, or too shortly before for an answer."""
+        return any(start - CLOSING_S <= t < end for start, end in self.shut)
 
     def fair_price(self, t: float) -> float:
         """Fair value in quote units a base unit, whatever anyone did to this market."""
@@ -177,7 +198,7 @@ class Market:
         values = self.spec.depth * self.thinning[i] * (1.0 + 0.15 * k) * np.exp(0.8 * rng.standard_normal(n))
         prices = np.exp(side * logs)
         unit = usdt * self.spec.contract_size
-        amounts = values / (prices * unit)
+        amounts = values / unit if self.spec.inverse else values / (prices * unit)
         out: dict[float, float] = {}
         for price, amount in zip(prices.tolist(), amounts.tolist(), strict=True):
             at = self.round_price(price, -side)
@@ -214,13 +235,13 @@ class Market:
         for price, size, wall in book:
             if limit is not None and side * (price - limit) > 1e-12 * price:
                 break
-            part = min(size, amount, budget / (price * self.spec.contract_size))
+            part = min(size, amount, budget / self.spec.worth(price))
             part = part if part >= size else self.round_amount(part)
             if part < self.spec.lot * 0.999:
                 break
             done.append((price, part, wall))
             amount -= part
-            budget -= part * price * self.spec.contract_size
+            budget -= part * self.spec.worth(price)
             if wall is not None:
                 wall.amount -= part
             elif part >= size:
@@ -238,7 +259,7 @@ class Market:
         for wall in sorted(walls, key=lambda wall: side * wall.price):
             if limit is not None and side * (wall.price - limit) > 1e-12 * wall.price:
                 break
-            unit = wall.price * self.spec.contract_size
+            unit = self.spec.worth(wall.price)
             part = self.round_amount(min(wall.amount, amount, budget / unit))
             if part >= self.spec.lot * 0.999:
                 wall.amount -= part
@@ -270,7 +291,7 @@ class Market:
         """When the market first comes to an own bid at `low` or an own ask at `high`, and to which.
 
         It has come when strangers' best bid is no better than ours (or their ask no better than ours);
-        it has gone `through` it when strangers would trade with us at once.
+        it has gone `through` it when strangers would trade with us at once. It doesn't while it is closed.
         Returns (time, +1 for `low`, -1 for `high`); (inf, 0) where neither happens.
         """
         i = int(t / STEP_S) + 1
@@ -282,6 +303,9 @@ class Market:
             half = -half if through else half
             fell, rose = mid - half <= log_low, mid + half >= log_high
             hit = fell | rose
+            for start, end in self.shut:
+                grid = (i + np.arange(len(mid))) * STEP_S
+                hit &= (grid < start - CLOSING_S) | (grid >= end)
             j = int(np.argmax(hit))
             if hit[j]:
                 return (i + j) * STEP_S, 1 if fell[j] else -1

@@ -335,9 +335,9 @@ def perp_trader(desk: Desk, equity: float) -> Agent:
     symbols = [symbol for symbol, market in desk.markets.items() if market.spec.settle]
     symbol = pick(rng, symbols)
     market = desk.markets[symbol]
-    size = market.spec.contract_size
+    margin = market.spec.settle
     leverage, every = log_uniform(rng, 1.0, 12.0), HOUR_S * log_uniform(rng, 1.0, 12.0)
-    desk.fund("USDT", equity)
+    desk.fund(margin, equity)
     t = float(rng.uniform(0.0, every))
     while True:
         yield t
@@ -353,7 +353,7 @@ def perp_trader(desk: Desk, equity: float) -> Agent:
         if held == 0.0:
             t += every
             continue
-        bust = 0.85 * max(desk.held("USDT"), 1.0) / (abs(held) * size * entry)
+        bust = 0.85 * max(desk.value(margin, t), 1.0) / desk.exposure(symbol, t)
         want = log_uniform(rng, 0.004, 0.04)
         stop = log_uniform(rng, 0.005, 0.05) if rng.random() < 0.75 else inf
         down, up = (min(stop, bust), want) if held > 0 else (want, min(stop, bust))
@@ -363,7 +363,7 @@ def perp_trader(desk: Desk, equity: float) -> Agent:
         held, entry = desk.positions[symbol]
         loss = -(1 if held > 0 else -1) * (desk.mid(symbol, t) / entry - 1.0)
         forced = loss >= 0.93 * bust
-        notional = abs(held) * size * desk.mid(symbol, t) * 1.0001
+        notional = desk.exposure(symbol, t) * 1.0001
         if forced:
             client = f"autoclose-{int(rng.integers(10**12))}"
             desk.taker(
@@ -371,8 +371,8 @@ def perp_trader(desk: Desk, equity: float) -> Agent:
             )
         else:
             desk.taker(t, symbol, -1 if held > 0 else 1, notional)
-        if desk.held("USDT") < 0.15 * equity:
-            desk.fund("USDT", 0.5 * equity, t + 30.0)
+        if desk.value(margin, t) < 0.15 * equity:
+            desk.fund(margin, 0.5 * equity, t + 30.0)
         t += float(rng.exponential(every)) + 30.0
 
 

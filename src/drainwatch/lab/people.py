@@ -138,7 +138,7 @@ def wrong_price(desk: Desk, t: float, symbol: str, side: int, usdt: float, by: s
     rng = desk.rng
     wrong = desk.mid(symbol, t) * exp(side * rng.uniform(0.08, 1.5))
     done = desk.taker(t, symbol, side, usdt, by=by, limit=wrong, note="own_bad_fill")
-    left = usdt - sum(fill.price * fill.amount * fill.contract_size * fill.quote_usdt for fill in done)
+    left = usdt - sum(fill.cost * fill.quote_usdt for fill in done)
     if not done or left < 0.05 * usdt:
         return done
     at = t + log_uniform(rng, 0.05, 20.0)

@@ -17,7 +17,7 @@ from drainwatch.lab.folder import write_table
 from drainwatch.lab.markets import Market
 from drainwatch.lab.orderlog import OrderLog, draw_log
 from drainwatch.lab.paths import DAY_S, Coin, Episode, Paths
-from drainwatch.lab.venue import Venue, draw_venue
+from drainwatch.lab.venue import OTHER_EXCHANGE, Venue, draw_venue
 
 TABLES = ("fills", "trades", "quotes", "candles", "balances", "orders", "markets")
 """The tables of the contract that a scenario has."""
@@ -46,7 +46,14 @@ FAMILY_OF: dict[str, str] = {name: kind.family for name, kind in thieves.KINDS.i
 
 REGIMES: dict[str, str] = {
     "crash": "Every coin falls within minutes, on every venue, and comes back in part.",
+    "venue_crash": "All prices of this venue fall within minutes; other venues stand.",
     "pump": "One coin rises many-fold in minutes to hours for reasons of its own.",
+    "listing": "A coin starts to trade, and finds its price in hours of frenzy.",
+    "outage": "The venue stands still: no prints, no quotes, no orders.",
+    "depeg": "A stable coin leaves its peg for hours or days.",
+    "displaced": "One market stands beside its fair value for minutes or hours.",
+    "local_crash": "One market falls through the floor and comes back within minutes.",
+    "calm": "Nothing of all that.",
 }
 """What can be made to happen to the market; left alone, chance decides."""
 
@@ -228,9 +235,11 @@ def _world(
 ) -> tuple[Paths, dict[str, Coin], dict[str, Market]]:
     """Draw a world in which the strategy and the thief have something to do."""
     needs = "" if thief is None else thieves.KINDS[thief].needs
-    crash = bool(rng.random() < 0.6) if strategy == "stop_holder" else None
-    crash = True if needs == "crash" else crash
-    pump = bool(rng.random() < 0.4) if strategy == "momentum" else None
+    if needs == "crash":
+        regime = regime if regime in {"crash", "venue_crash"} else "crash"
+    wanted = {"stop_holder": ("crash", 0.6), "momentum": ("pump", 0.4)}.get(strategy)
+    if wanted is not None and rng.random() < wanted[1]:
+        regime = regime or wanted[0]
     perp = (
         "thin"
         if needs == "perp"
@@ -238,8 +247,7 @@ def _world(
         if strategy == "perp_trader"
         else None
     )
-    crash, pump = crash if regime != "crash" else True, pump if regime != "pump" else True
-    return universe.build(rng, days, crash=crash, pump=pump, perp=perp)
+    return universe.build(rng, days, regime=regime, perp=perp)
 
 
 def _owner(desk: Desk, strategy: str, equity: float) -> list[Agent]:
@@ -273,15 +281,16 @@ def _tables(
         for i, row in zip(columns.trades["fill"].tolist(), columns.trades["id"].tolist(), strict=True):
             if i >= 0:
                 desk.register.fills[i].id = row
-        for rows, into in ((columns.quotes, quotes), (columns.trades, trades)):
-            frame = pd.DataFrame({name: column for name, column in rows.items() if name != "fill"})
-            frame.insert(1, "symbol", symbol)
-            into.append(frame)
+        other = tape.elsewhere(desk, market)
+        for exchange, drawn in ((desk.venue.exchange, columns), (OTHER_EXCHANGE, other)):
+            for rows, into in ((drawn.quotes, quotes), (drawn.trades, trades)) if drawn else ():
+                frame = pd.DataFrame({name: column for name, column in rows.items() if name != "fill"})
+                frame.insert(1, "exchange", exchange)
+                frame.insert(2, "symbol", symbol)
+                into.append(frame)
     tape_frame = _by_time(trades, offset)
     tape_frame["side"] = np.where(tape_frame["side"].to_numpy() > 0, "buy", "sell")
-    tape_frame.insert(1, "exchange", desk.venue.exchange)
     quote_frame = _by_time(quotes, offset)
-    quote_frame.insert(1, "exchange", desk.venue.exchange)
     fills = sorted(desk.register.fills, key=lambda fill: (fill.ms, fill.symbol, int(fill.id)))
     labels = _labels(fills, thief)
     drain = labels["is_drain"].to_numpy(dtype=bool)
@@ -290,7 +299,7 @@ def _tables(
         _fills(fills, desk.venue, offset),
         tape_frame,
         quote_frame,
-        tape.candles(tape_frame),
+        tape.candles(tape_frame[tape_frame["exchange"] == desk.venue.exchange]),
         pd.DataFrame(
             sorted(
                 (offset + ms, mine.venue.account, name, total)
@@ -303,7 +312,7 @@ def _tables(
         pd.DataFrame(
             [
                 (m.spec.symbol, m.spec.base, m.spec.quote, m.spec.settle, m.spec.contract_size,
-                 bool(m.spec.settle), False, m.spec.tick)
+                 bool(m.spec.settle) and not m.spec.inverse, m.spec.inverse, m.spec.tick)
                 for m in desk.markets.values()
             ],
             columns=["symbol", "base", "quote", "settle", "contract_size", "linear", "inverse", "tick_size"],
@@ -359,7 +368,7 @@ def _fills(fills: list[Fill], venue: Venue, offset: int) -> pd.DataFrame:
         "side": [_side(f.side) for f in fills],
         "price": [f.price for f in fills],
         "amount": [f.amount for f in fills],
-        "cost": [f.price * f.amount * f.contract_size for f in fills],
+        "cost": [f.cost for f in fills],
         "order": [f.order for f in fills],
         "client_order_id": [f.client or None for f in fills],
         "type": [f.type for f in fills],

@@ -176,7 +176,7 @@ def _levered(desk: Desk, t: float, symbol: str) -> Agent:
     rng = desk.rng
     market = desk.markets[symbol]
     most = max(
-        (f.price * f.amount * f.contract_size * f.quote_usdt for f in desk.fills if f.symbol == symbol),
+        (f.cost * f.quote_usdt for f in desk.fills if f.symbol == symbol),
         default=0.0,
     )
     t = get(desk, t, "USDT", 0.95 * desk.equity(t))

@@ -55,18 +55,18 @@ def sellable(desk: Desk, t: float, *kinds: str) -> str:
 
 def usual_size(desk: Desk, fallback: float) -> float:
     """Typical size of the owner's own fills in USDT."""
-    own = [f.price * f.amount * f.contract_size * f.quote_usdt for f in desk.fills[-400:] if f.by == OWNER]
+    own = [f.cost * f.quote_usdt for f in desk.fills[-400:] if f.by == OWNER]
     return float(np.median(own)) if own else fallback
 
 
 def loss_of(fill: Fill) -> float:
     """USDT that a fill cost beyond fair value; positive is worse for the account."""
-    return fill.side * (fill.price - fill.true_fair) * fill.amount * fill.contract_size * fill.quote_usdt
+    return fill.lost * fill.quote_usdt
 
 
 def fee_of(fill: Fill) -> float:
     """USDT of a fill's fee; negative for a rebate."""
-    in_quote = fill.fee_currency in fill.symbol.partition("/")[2]
+    in_quote = fill.fee_currency == fill.symbol.partition("/")[2].partition(":")[0]
     return fill.fee * fill.quote_usdt * (1.0 if in_quote else fill.true_fair)
 
 

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+EXCHANGE = "simex"
+"""The venue of the account."""
+OTHER_EXCHANGE = "altex"
+"""Another venue, whose tape some worlds have beside it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Venue:
@@ -48,7 +53,7 @@ def draw_venue(rng: np.random.Generator, *, by_hand: bool, fees: bool) -> Venue:
         "none" if by_hand else str(rng.choice(["counter", "uuid", "time", "none"], p=[0.3, 0.4, 0.2, 0.1]))
     )
     return Venue(
-        "simex",
+        EXCHANGE,
         "main",
         taker,
         round(maker, 6),
