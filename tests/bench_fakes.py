@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from drainwatch.bench.baselines import BASELINES
 from drainwatch.bench.cases import STRESS, Case
@@ -18,6 +20,7 @@ from drainwatch.lab.thieves import difficulty_band
 
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
+Row = tuple[float, str, str, float, float, bool, bool]
 SKILL = {US: 4.0, "oracle_price": 2.4, "oracle_price_and_log": 4.4, "five_percent": 1.8}
 """Standard deviations by which a detector lifts a thief's fills above an owner's."""
 
@@ -175,3 +178,27 @@ def _small() -> dict[str, Any]:
 def small() -> dict[str, Any]:
     """Make up a result of few accounts, one's own to change."""
     return deepcopy(_small())
+
+
+def scenario_like(*rows: Row) -> Any:
+    """Fills of (hour, account, side, price, loss, own_bad, is_drain) at a fair price of 100; equity 1,000."""
+    table = pd.DataFrame(rows, columns=["hour", "account", "side", "price", "loss", "own_bad", "is_drain"])
+    fills = table[["account", "side", "price"]].assign(
+        timestamp=(START_MS + table["hour"] * HOUR_MS).astype(np.int64), id=[str(i) for i in range(len(rows))]
+    )
+    labels = table[["side", "loss", "own_bad", "is_drain"]].assign(true_fair=100.0)
+    empty = pd.DataFrame()
+    return SimpleNamespace(
+        fills=fills, labels=labels, equity0=1000.0, accounts=("a",),
+        robbed=(), equity_before=900.0, owner="grid", episodes=(),
+        discloses="orders", orders=empty, markets=empty, trades=fills, quotes=empty, candles=empty,
+        balances=empty,
+    )  # fmt: skip
+
+
+def fill(
+    hour: float, price: float = 100.0, loss: float = 0.0, *, side: str = "buy", account: str = "a",
+    bad: bool = False, drain: bool = False,
+) -> Row:  # fmt: skip
+    """One row of `scenario_like`."""
+    return (hour, account, side, price, loss, bad, drain)

@@ -6,12 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_fakes import HOUR_MS, START_MS, facts, scored
+from bench_fakes import HOUR_MS, START_MS, facts, fill, scenario_like, scored
 from drainwatch.bench import outcome
 from drainwatch.bench.cases import Case
 from drainwatch.bench.outcome import (
@@ -20,36 +19,10 @@ from drainwatch.bench.outcome import (
     has_level,
     incidents_above,
     lost_until,
-    own_bad_fills,
     scored_of,
     seen_of,
-    spared,
 )
-
-Row = tuple[float, str, str, float, float, bool, bool]
-
-
-def scenario_like(*rows: Row) -> Any:
-    """Fills of (hour, account, side, price, loss, own_bad, is_drain) at a fair price of 100; equity 1,000."""
-    table = pd.DataFrame(rows, columns=["hour", "account", "side", "price", "loss", "own_bad", "is_drain"])
-    fills = table[["account", "side", "price"]].assign(
-        timestamp=(START_MS + table["hour"] * HOUR_MS).astype(np.int64), id=[str(i) for i in range(len(rows))]
-    )
-    labels = table[["side", "loss", "own_bad", "is_drain"]].assign(true_fair=100.0)
-    empty = pd.DataFrame()
-    return SimpleNamespace(
-        fills=fills, labels=labels, equity0=1000.0, equity_before=900.0, owner="grid", episodes=(),
-        discloses="orders", orders=empty, markets=empty, trades=fills, quotes=empty, candles=empty,
-        balances=empty,
-    )  # fmt: skip
-
-
-def fill(
-    hour: float, price: float = 100.0, loss: float = 0.0, *, side: str = "buy", account: str = "a",
-    bad: bool = False, drain: bool = False,
-) -> Row:  # fmt: skip
-    """One row of `scenario_like`."""
-    return (hour, account, side, price, loss, bad, drain)
+from drainwatch.lab.truth import spared
 
 
 def test_alarms_six_hours_apart_are_one_incident_and_more_are_two() -> None:
@@ -90,26 +63,6 @@ def test_levels_need_what_they_are_about() -> None:
     ):
         about = facts(has_log=has_log, discloses=discloses)
         assert {level for level in ("quotes", "orders", "nameless") if has_level(about, level)} == expected
-
-
-def test_an_owners_bad_fill_is_labelled_or_far_off_and_dear() -> None:
-    made = scenario_like(
-        fill(0, bad=True),
-        fill(1, 101.51, 0.5),  # 1.5 % off and 0.05 % of equity: just so
-        fill(2, 101.4, 50.0),  # dear, but near
-        fill(3, 150.0, 0.4),  # far off, but cheap
-        fill(4, 98.0, 5.0, side="sell"),
-        fill(5, 98.0, 5.0),  # bought below fair
-        fill(6, 150.0, 50.0, drain=True),  # the thief's
-    )
-    assert own_bad_fills(made).tolist() == [True, True, False, False, True, False, False]
-
-
-def test_a_day_after_an_own_bad_fill_is_spared_in_that_account_only() -> None:
-    made = scenario_like(
-        fill(0), fill(1, bad=True), fill(2), fill(2, account="b"), fill(25), fill(25.1), fill(26, account="b")
-    )  # fmt: skip
-    assert spared(made).tolist() == [False, True, True, False, True, False, False]
 
 
 def test_of_an_honest_month_alarms_are_kept_in_time_and_spared_ones_not() -> None:
