@@ -51,6 +51,10 @@ PARTS: Final = (*FAMILIES, "evidence", "stranger", "rules")
 """What drainwatch's score is made of, each left out in turn."""
 
 
+WHOLE: Final = "all of it"
+"""The sum of votes with nothing left out, with a threshold chosen like the others'."""
+
+
 class Facts(NamedTuple):
     """What is true of an account."""
 
@@ -224,6 +228,11 @@ def judge_case(
     return Outcome(facts, scored, told)
 
 
+def is_part(name: str) -> bool:
+    """Whether scores are drainwatch's own with something left out, or the whole beside them."""
+    return name == WHOLE or name.startswith("without ") or name.endswith(" alone")
+
+
 def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str, Floats]:
     """Return drainwatch's score of each fill, and its sums with a part left out, in the scenario's order."""
     judged, places = block.judged, recording.played(block)
@@ -247,7 +256,7 @@ def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str,
             scores[f"without {name}"] = placed(judged["total"] - vote)
         for name in ("any forest", "evidence", "stranger", "rules"):
             scores[f"{name} alone"] = placed(counted[name])
-        scores["all of it"] = placed(judged["total"])
+        scores[WHOLE] = placed(judged["total"])
     return scores
 
 

@@ -144,6 +144,7 @@ def _tables(result: Mapping[str, Any]) -> list[Table]:
     return [
         _detectors(top, levels[top]),
         *(_detectors(name, level) for name, level in levels.items() if name != top),
+        *(_detectors(name, level, "parts") for name, level in levels.items() if level["parts"]),
         _levels(levels),
         _curves(top, detectors),
         *(
@@ -160,11 +161,11 @@ def _tables(result: Mapping[str, Any]) -> list[Table]:
     ]  # fmt: skip
 
 
-def _detectors(name: str, level: Mapping[str, Any]) -> Table:
-    """All detectors at one level."""
+def _detectors(name: str, level: Mapping[str, Any], which: str = "detectors") -> Table:
+    """All detectors at one level, or drainwatch with `parts` left out."""
     rows = []
-    for detector in text.by_figure(level["detectors"]):
-        of = level["detectors"][detector]
+    for detector in text.by_figure(level[which]):
+        of = level[which][detector]
         gone, lost, same = of.get("gone", {}), of.get("equity_lost", {}), of.get("at_our_rate", {})
         threshold = of.get("threshold")
         rows.append(
@@ -177,7 +178,7 @@ def _detectors(name: str, level: Mapping[str, Any]) -> Table:
             )
         )  # fmt: skip
     return Table(
-        f"All detectors: {name} ({level['about']})",
+        f"{'All detectors' if which == 'detectors' else 'Parts left out'}: {name} ({level['about']})",
         (
             "detector", "figure", "false a month", "found", "gone, mean", "gone, median",
             "equity lost, mean", "equity lost, median", "equity lost, p95", "at our rate: equity lost",

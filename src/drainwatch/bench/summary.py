@@ -19,6 +19,7 @@ from drainwatch.bench.outcome import (
     Scored,
     alert_at,
     incidents_above,
+    is_part,
     lost_until,
 )
 
@@ -259,9 +260,13 @@ def _level(
     }
     ours["calibration"] = calibration_of([(o.facts, o.scored[level][US]) for o in honest])
     detectors[US] = ours
+    parts: Figures = {}
     for name in names:
         pairs = [(o.facts, o.scored[level][name]) for o in honest]
         drains = [(o.facts, o.scored[level][name]) for o in robbed]
+        if is_part(name):
+            parts[name] = _at(thresholds[name], pairs, drains)
+            continue
         if name != US and name in thresholds:
             detectors[name] = _at(thresholds[name], pairs, drains)
         if name in fixed:
@@ -277,6 +282,7 @@ def _level(
             float(np.mean([o.facts.lost.sum() / o.facts.equity for o in robbed])) if robbed else None
         ),
         "detectors": detectors,
+        "parts": parts,
     }
 
 

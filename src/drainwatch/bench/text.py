@@ -39,7 +39,8 @@ def to_text(result: Mapping[str, Any]) -> str:
             f"{top} ({level['about']}): {count(level['honest_months'])} honest account-months, "
             f"{level['drains']} thefts of {percent(level['stolen_share_of_equity'])} of equity on average."
         ),
-        *_detectors(level),
+        *_detectors(level["detectors"]),
+        *(["", "drainwatch with parts left out", *_detectors(level["parts"])] if level["parts"] else []),
         "",
         "drainwatch by what it is given",
         *_levels(result),
@@ -155,15 +156,15 @@ def above(budget: float, rates: Mapping[str, float | None]) -> list[str]:
     return [f"{name} {rate(value)}" for value, name in sorted(high, key=lambda pair: (-pair[0], pair[1]))]
 
 
-def _detectors(level: Mapping[str, Any]) -> list[str]:
-    """Lay out all detectors at one level."""
+def _detectors(detectors: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Lay out detectors at one level."""
     head = [
         ("detector", "figure", "false", "found", "gone at alert", "", "equity lost", "", "at our rate"),
         ("", "", "a month", "", "mean", "median", "median", "p95", "equity lost"),
     ]
     rows = []
-    for name in by_figure(level["detectors"]):
-        of = level["detectors"][name]
+    for name in by_figure(detectors):
+        of = detectors[name]
         gone, lost = of.get("gone", {}), of.get("equity_lost", {})
         rows.append(
             (

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import sys
 import time
 from collections.abc import Mapping
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
+from drainwatch.errors import ConfigError
 
 if TYPE_CHECKING:
     from drainwatch.lab.scenario import Scenario
@@ -195,6 +198,10 @@ def bench(
         from drainwatch.bench.text import to_text
         from drainwatch.model import default_model_path, load_model
 
+        if find_spec("matplotlib") is None or find_spec("pyod") is None or find_spec("river") is None:
+            raise ConfigError(
+                "expected PyOD, River and Matplotlib, found not all of them: pip install 'drainwatch[bench]'"
+            )
         unknown = [name for name in level or () if name not in LEVELS]
         if unknown:
             raise typer.BadParameter(
@@ -213,11 +220,20 @@ def bench(
                 workers=workers or os.cpu_count() or 1,
                 progress=progress,
             )
-        (out / "bench.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        (out / "bench.json").write_text(json.dumps(_plain(result), indent=1) + "\n", encoding="utf-8")
         (out / "bench.html").write_text(to_html(result), encoding="utf-8")
         screen.out(to_text(result))
         screen.out()
         screen.out(f"Look at it: {out / 'bench.html'}")
+
+
+def _plain(value: Any) -> Any:
+    """Write what isn't known as null: JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _asked(
