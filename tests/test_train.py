@@ -153,7 +153,8 @@ def test_nothing_is_trained_on_a_thief(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     monkeypatch.setattr(scenario, "make", short)
     train(tmp_path, months=3, seed=20)
-    assert asked == [(seeds.TRAINING.first + 20 + i, {}) for i in range(3)]
+    without = {"without": scenario.HELD_OUT_REGIMES}
+    assert asked == [(seeds.TRAINING.first + 20 + i, without) for i in range(3)]
 
 
 def _own(folder: Path, days: float) -> TablePaths:

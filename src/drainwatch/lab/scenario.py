@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,9 @@ REGIMES: dict[str, str] = {
     "calm": "Nothing of all that.",
 }
 """What can be made to happen to the market; left alone, chance decides."""
+
+HELD_OUT_REGIMES = ("venue_crash", "outage")
+"""Regimes that nothing may be trained on: a market that goes mad in a new way must not alarm either."""
 
 HELD_OUT = tuple(name for name in thieves.KINDS if name in thieves.HELD_OUT)
 """Thieves that nothing may be trained on: what has never been seen has to be found as well."""
@@ -138,6 +141,7 @@ def make(
     thief: str | None = None,
     difficulty: float | None = None,
     regime: str | None = None,
+    without: Collection[str] = (),
     accounts: int | None = None,
     own_log: bool = True,
 ) -> Scenario:
@@ -157,6 +161,8 @@ def make(
         0 a blatant thief, 1 a careful one; None draws it.
     regime
         One of `REGIMES`, which then takes place; None leaves all to chance.
+    without
+        Regimes that chance may not bring.
     accounts
         How many accounts the owner trades alike, of which a thief robs one to all; None is one, and a
         few for a `farm`.
@@ -176,7 +182,7 @@ def make(
     if accounts is None:
         accounts = int(rng.integers(farm.FEWEST, farm.MOST + 1)) if owner == "farm" else 1
     difficulty = float(rng.random()) if difficulty is None else difficulty
-    world, coins, books = _world(rng, days, strategy, thief, regime)
+    world, coins, books = _world(rng, days, strategy, thief, regime, without)
     venue = draw_venue(rng, by_hand=strategy == "human", fees=thief == "fee_churn")
     desk = Desk(rng, world, coins, books, venue, difficulty)
     desk.forged = bool(rng.random() < difficulty)
@@ -231,7 +237,12 @@ def _check(
 
 
 def _world(
-    rng: np.random.Generator, days: float, strategy: str, thief: str | None, regime: str | None
+    rng: np.random.Generator,
+    days: float,
+    strategy: str,
+    thief: str | None,
+    regime: str | None,
+    without: Collection[str],
 ) -> tuple[Paths, dict[str, Coin], dict[str, Market]]:
     """Draw a world in which the strategy and the thief have something to do."""
     needs = "" if thief is None else thieves.KINDS[thief].needs
@@ -247,7 +258,7 @@ def _world(
         if strategy == "perp_trader"
         else None
     )
-    return universe.build(rng, days, regime=regime, perp=perp)
+    return universe.build(rng, days, regime=regime, without=without, perp=perp)
 
 
 def _owner(desk: Desk, strategy: str, equity: float) -> list[Agent]:
