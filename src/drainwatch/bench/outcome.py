@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from drainwatch.bench.cases import DAYS, Case
 from drainwatch.bench.detectors import Detector, Floats, Seen
-from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM
+from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, RULE_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM
 from drainwatch.engine import Block
 from drainwatch.features.registry import FAMILIES
 from drainwatch.incidents import Incident
@@ -213,6 +213,7 @@ def judge_case(
     right = spared(made)
     scored: dict[str, dict[str, Scored]] = {}
     told: dict[str, Told] = {}
+    alone: dict[str, Scored] = {}
     for level in levels:
         if not has_level(facts, level):
             continue
@@ -223,8 +224,11 @@ def judge_case(
             for name, scores in _our_scores(recording, block, parts=parts).items()
         }
         for detector in detectors.get(level, ()):
+            if detector.fills_alone and detector.name in alone:
+                scored[level][detector.name] = alone[detector.name]
+                continue
             scores = detector.scores(seen_of(made, level, truth=detector.needs_truth))
-            scored[level][detector.name] = scored_of(made, scores, right)
+            scored[level][detector.name] = alone[detector.name] = scored_of(made, scores, right)
     return Outcome(facts, scored, told)
 
 
@@ -245,7 +249,7 @@ def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str,
     scores = {US: placed(judged["score"])}
     if parts:
         forest = FOREST_WEIGHT * judged["share"]
-        votes = dict.fromkeys(FAMILIES, forest) | {"stranger": STRANGER_WEIGHT}
+        votes = dict.fromkeys(FAMILIES, forest) | {"stranger": STRANGER_WEIGHT, "rules": RULE_WEIGHT}
         columns = (*range(len(FAMILIES)), EVIDENCE, STRANGER, SUM)
         counted = {
             name: votes.get(name, 1.0) * judged["peers"][:, column]
