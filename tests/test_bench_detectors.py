@@ -32,7 +32,7 @@ def test_only_oracles_are_told_the_truth() -> None:
 
 def test_an_account_is_seen_at_a_level() -> None:
     seen = account(1, "grid", level="trades")
-    assert set(seen.tables) == {"trades", "balances", "markets"}
+    assert set(seen.tables) == {"trades", "markets"}
     assert np.all(np.diff(seen.fills["timestamp"].to_numpy()) >= 0)
 
 

@@ -52,7 +52,7 @@ def test_a_model_that_trained_on_the_benchmarks_seeds_is_refused(first: int, mon
 
 def test_a_model_whose_card_reports_on_the_benchmarks_seeds_is_refused() -> None:
     card = {"trained_on": {"first_seed": 0, "months": 9}, "metrics": {"first_seed": BENCHMARK.first}}
-    with pytest.raises(ModelError, match=f"found seed {BENCHMARK.first} "):
+    with pytest.raises(ModelError, match=f"found seeds {BENCHMARK.first} "):
         check_seeds_unused(model_of(card))
 
 

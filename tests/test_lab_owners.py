@@ -114,22 +114,3 @@ def desk(days: float) -> Desk:
     world, coins, markets = build(rng, days, regime="calm")
     venue = Venue("v", "a", 0.001, 0.001, "quote", "nothing", "none", "", "number", mixed_feeds=True)
     return Desk(rng, world, coins, markets, venue)
-
-
-def test_some_perp_traders_have_their_margin_in_the_coin_itself() -> None:
-    made = next(
-        made
-        for seed in range(30)
-        if (made := make(seed, days=6.0, owner="perp_trader")).fills["symbol"].eq("BTC/USD:BTC").any()
-    )
-    spec = made.markets.set_index("symbol").loc["BTC/USD:BTC"]
-    assert (bool(spec["inverse"]), bool(spec["linear"]), spec["settle"]) == (True, False, "BTC")
-    mine = made.fills[made.fills["symbol"] == "BTC/USD:BTC"]
-    assert len(mine) > 5
-    np.testing.assert_allclose(mine["cost"], mine["amount"] * spec["contract_size"])
-    assert set(mine["fee_currency"]) == {"BTC"}
-    price = mine["price"].to_numpy()
-    assert (np.abs(mine["fee_cost"]) <= 0.0011 * mine["cost"] / price).all()
-    assert made.balances["currency"].eq("BTC").any()
-    assert made.balances["total"][made.balances["currency"] == "BTC"].min() > 0.0
-    assert made.labels["loss"].abs().max() < 0.5 * mine["cost"].max()

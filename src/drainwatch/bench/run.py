@@ -54,9 +54,10 @@ def check_seeds_unused(model: Model) -> None:
             "expected the seeds that the model was trained on in its card (trained_on: first_seed, months),"
             " found none: nothing then shows that the benchmark's accounts are new to it"
         )
-    metrics = model.card.get("metrics", {})
-    reported = metrics.get("first_seed", first)
-    ranges = ((first, first + months - 1), (reported, reported + CARD.beyond - CARD.first - 1))
+    ranges = [(first, first + months - 1)]
+    reported = model.card.get("metrics", {}).get("first_seed")
+    if reported is not None:
+        ranges.append((reported, reported + CARD.beyond - CARD.first - 1))
     for low, high in ranges:
         if low < BENCHMARK.beyond and high >= BENCHMARK.first:
             raise ModelError(
