@@ -1,7 +1,7 @@
 # `make` says what there is. Each target sets up what it needs: a Python 3.11 to 3.13 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format model samples docs bench lock clean
+.PHONY: help demo test test-all check format model samples docs benchmark bench lock clean
 SHELL := /bin/sh
 export PYTHON
 
@@ -49,6 +49,9 @@ model: $(venv)/.set-up-dev ## train models/default anew, to the same bytes (long
 
 samples: $(venv)/.set-up-dev ## write the samples in data/ anew, to the same bytes
 	@$(python) -m drainwatch.lab.samples data
+
+benchmark: $(venv)/.set-up-dev ## measure what is found, beside other detectors (an hour or two)
+	@$(python) -m drainwatch lab bench --ablate --out $(out)/bench
 
 bench: $(venv)/.set-up-dev ## measure the speed of the replay, beside scikit-learn
 	@$(python) benchmarks/replay.py

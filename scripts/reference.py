@@ -33,7 +33,7 @@ TOLD = {
     "quotes": "with quotes as well",
     "orders": "with quotes and the bot's order log",
 }
-"""Levels of information (`trial.TABLES`) in words."""
+"""Levels of information (`trial.ROWS_AT`) in words."""
 
 FEATURES_INTRODUCTION = """\
 What each fill is measured by, before anything learns from it. Every feature rises with danger. One that needs
@@ -68,6 +68,9 @@ def pages() -> dict[Path, str]:
     readme = ROOT / "README.md"
     return {
         readme: with_figures(with_demo(readme.read_text(encoding="utf-8"))),
+        ROOT / "docs" / "benchmark.md": with_result(
+            (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8")
+        ),
         ROOT / "docs" / "features.md": features(),
         ROOT / "docs" / "command-line.md": command_line(),
         ROOT / "docs" / "exit-codes.md": exit_codes(),
@@ -231,6 +234,14 @@ def with_figures(page: str) -> str:
         "was gone at the alert (100 % where none was raised)."
     )
     return between(page, "figures", [said, "", *rows])
+
+
+def with_result(page: str) -> str:
+    """Return the benchmark's page with what the result beside it says."""
+    from drainwatch.bench.text import to_text
+
+    result = json.loads((ROOT / "docs" / "benchmark.json").read_text(encoding="utf-8"))
+    return between(page, "result", ["```text", to_text(result).rstrip(), "```"])
 
 
 def purpose(room: str) -> str:

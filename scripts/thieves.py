@@ -167,7 +167,7 @@ CASES = """
 |---|---|---|
 | VIA 2018 | two minutes; +1,100 % or more; the whole balance | `liquidate_then_pump`, easy |
 | SYS 2018 | one fill at 2.4 million times fair | `far_quote`, easy |
-| DMG 2022 | over 5,000 fills in an evening; about 100 % | `ping_pong`, at most 2,000 fills for the months' size |
+| DMG 2022 | over 5,000 fills in an evening; about 100 % | `ping_pong`, but at most 2,000 fills |
 | AXS 2022 | +200 % in minutes, across many accounts | `coordinated_pump` |
 | 3Commas 2022 | everything sold, dozens of trades in thin coins | `liquidate_then_pump` |
 | QTUM/BTC 2024 | about an hour; example +14 %; nearly all, with leverage | `twin_skim`, `leverage_max` |

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from drainwatch import trial
 from drainwatch.bench.detectors import Seen
+from drainwatch.bench.outcome import seen_of
 from drainwatch.lab import scenario
 
 START_MS = 1_700_000_000_000
@@ -19,7 +19,7 @@ START_MS = 1_700_000_000_000
 def account(seed: int, owner: str, thief: str | None = None, level: str = "orders") -> Seen:
     """Six simulated days as seen at a level, truth included."""
     made = scenario.make(seed, days=6.0, owner=owner, thief=thief, difficulty=0.4)
-    return Seen(made.fills, trial.given_tables(made, level), level, made.labels)
+    return seen_of(made, level, truth=True)
 
 
 def honest(level: str = "orders") -> list[Seen]:

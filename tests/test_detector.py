@@ -20,6 +20,8 @@ from drainwatch.detector import (
     MAX_SCORE,
     MIN_SCORE,
     PEERS,
+    STRANGER,
+    STRANGER_WEIGHT,
     SUM,
     Judge,
     final_score,
@@ -217,25 +219,43 @@ def test_nothing_is_made_up_beyond_knots_that_all_coincide() -> None:
 
 
 def naive_weigh(
-    judge: Judge, level: int, scores: list[float], evidence: float, rules: set[int], share: float
+    judge: Judge,
+    level: int,
+    scores: list[float],
+    evidence: float,
+    unlike: float,
+    rules: set[int],
+    share: float,
 ) -> tuple[float, list[float]]:
-    """Sum of votes and votes in plain Python: families, evidence, rules."""
+    """Sum of votes and votes in plain Python: families, evidence, stranger, rules."""
     by_family = [
         0.0 if math.isnan(score) else max(naive_read(judge.knots[i, level], judge.nats[i, level], score), 0.0)
         for i, score in enumerate(scores)
     ]
     tested = max(naive_read(judge.knots[EVIDENCE, level], judge.nats[EVIDENCE, level], evidence), 0.0)
+    strange = (
+        0.0
+        if math.isnan(unlike)
+        else max(naive_read(judge.knots[STRANGER, level], judge.nats[STRANGER, level], unlike), 0.0)
+    )
     ruled = sum(float(judge.rule_nats[level, rule]) for rule in rules)
-    return share * FOREST_WEIGHT * sum(by_family) + tested + ruled, [*by_family, tested, ruled]
+    total = share * FOREST_WEIGHT * sum(by_family) + tested + STRANGER_WEIGHT * strange + ruled
+    return total, [*by_family, tested, strange, ruled]
 
 
 def weighed(
-    judge: Judge, level: int, scores: list[float], evidence: float, rules: set[int], share: float
+    judge: Judge,
+    level: int,
+    scores: list[float],
+    evidence: float,
+    unlike: float,
+    rules: set[int],
+    share: float,
 ) -> tuple[float, list[float]]:
     """What `weigh` says of the same."""
     peers = np.full(len(PEERS), NAN)
     bits = sum(1 << rule for rule in rules)
-    total = weigh(judge, level, np.array(scores), evidence, bits, share, peers)
+    total = weigh(judge, level, np.array(scores), evidence, unlike, bits, share, peers)
     return float(total), peers.tolist()
 
 
@@ -245,46 +265,57 @@ def weighed(
     level=LEVEL,
     scores=st.lists(SCORES, min_size=len(FAMILIES), max_size=len(FAMILIES)),
     evidence=st.floats(0.0, 200.0),
+    unlike=st.one_of(st.just(NAN), st.floats(0.0, 200.0)),
     rules=st.sets(st.integers(0, len(RULES) - 1)),
     share=st.floats(0.0, 1.0),
 )
 def test_votes_are_weighed_as_by_hand(
-    seed: int, n_knots: int, level: int, scores: list[float], evidence: float, rules: set[int], share: float
+    seed: int,
+    n_knots: int,
+    level: int,
+    scores: list[float],
+    evidence: float,
+    unlike: float,
+    rules: set[int],
+    share: float,
 ) -> None:
     judge = random_judge(seed, n_knots)
-    total, peers = weighed(judge, level, scores, evidence, rules, share)
-    naive_total, naive_peers = naive_weigh(judge, level, scores, evidence, rules, share)
+    total, peers = weighed(judge, level, scores, evidence, unlike, rules, share)
+    naive_total, naive_peers = naive_weigh(judge, level, scores, evidence, unlike, rules, share)
     assert total == pytest.approx(naive_total, rel=1e-9, abs=1e-9)
     assert peers == pytest.approx(naive_peers, rel=1e-9, abs=1e-9)
     assert min(peers) >= 0.0  # nobody may vote a fill down
 
 
-@given(SEEDS, LEVEL, st.sampled_from([*range(len(FAMILIES)), EVIDENCE]), st.floats(0.0, 1.0))
+@given(SEEDS, LEVEL, st.sampled_from([*range(len(FAMILIES)), EVIDENCE, STRANGER]), st.floats(0.0, 1.0))
 def test_more_danger_never_weighs_less(seed: int, level: int, peer: int, more: float) -> None:
     """However a peer's word grows while the others stay, the sum must not fall."""
     judge = random_judge(seed)
     rng = np.random.default_rng(seed)
-    scores, evidence = rng.uniform(0.0, 1.0, len(FAMILIES)).tolist(), float(rng.exponential(5.0))
-    before, _ = weighed(judge, level, scores, evidence, set(), 1.0)
+    scores = rng.uniform(0.0, 1.0, len(FAMILIES)).tolist()
+    evidence, unlike = rng.exponential(5.0, 2).tolist()
+    before, _ = weighed(judge, level, scores, evidence, unlike, set(), 1.0)
     if peer == EVIDENCE:
         evidence += 50.0 * more
+    elif peer == STRANGER:
+        unlike += 50.0 * more
     else:
         scores[peer] += more
-    after, _ = weighed(judge, level, scores, evidence, set(), 1.0)
+    after, _ = weighed(judge, level, scores, evidence, unlike, set(), 1.0)
     assert after >= before - 1e-12
 
 
-@given(SEEDS, LEVEL, st.floats(0.0, 100.0), st.sets(st.integers(0, len(RULES) - 1)))
+@given(SEEDS, LEVEL, st.floats(0.0, 100.0), st.floats(0.0, 100.0), st.sets(st.integers(0, len(RULES) - 1)))
 def test_share_takes_off_the_forests_votes_only(
-    seed: int, level: int, evidence: float, rules: set[int]
+    seed: int, level: int, evidence: float, unlike: float, rules: set[int]
 ) -> None:
     """A fill at a fair price drains nothing, whatever it looks like; what the tests and rules saw stays."""
     judge = random_judge(seed)
     scores = np.random.default_rng(seed).uniform(0.5, 2.0, len(FAMILIES)).tolist()
-    whole, peers = weighed(judge, level, scores, evidence, rules, 1.0)
-    none, same = weighed(judge, level, scores, evidence, rules, 0.0)
+    whole, peers = weighed(judge, level, scores, evidence, unlike, rules, 1.0)
+    none, same = weighed(judge, level, scores, evidence, unlike, rules, 0.0)
     assert peers == same
-    assert none == pytest.approx(peers[EVIDENCE] + peers[SUM], abs=1e-9)
+    assert none == pytest.approx(peers[EVIDENCE] + STRANGER_WEIGHT * peers[STRANGER] + peers[SUM], abs=1e-9)
     assert whole - none == pytest.approx(FOREST_WEIGHT * sum(peers[:EVIDENCE]), abs=1e-9)
 
 
@@ -324,7 +355,7 @@ def test_levels_are_calibrated_each_by_itself(seed: int) -> None:
         elsewhere = [i for i in range(len(LEVELS)) if i != level]
         other.knots[:, elsewhere] += 0.7
         other.nats[:, elsewhere] += 3.0
-        given_words = ([0.5] * len(FAMILIES), 9.0, {0}, 1.0)
+        given_words = ([0.5] * len(FAMILIES), 9.0, 9.0, {0}, 1.0)
         assert weighed(judge, level, *given_words) == weighed(other, level, *given_words)
         assert final_score(judge, level, 9.0) == final_score(other, level, 9.0)
 

@@ -12,14 +12,20 @@ from hypothesis import strategies as st
 from drainwatch.account import ACCOUNT, reset_account
 from drainwatch.evidence import (
     BURST_NATS,
+    CALM_NATS,
     DRIFT_ALLOWANCE,
     DRIFT_CAP,
     DRIFT_HALF_LIFE_NS,
     MONEY_HALF_LIFE_NS,
+    SESSION_S,
+    UNLIKE_MOST,
+    UNLIKE_STAYS_NS,
     bleed_sigmas,
     burst_nats,
     evidence,
     take_excess,
+    take_unlike,
+    unlike_is_usual,
 )
 from streams import DAY_S, HOUR_S, NAN, Tape, begins_order, feed, halved, judge, new_engine, ns, usual_names
 
@@ -263,3 +269,53 @@ def test_who_trades_by_hand_each_day_is_not_suspected_for_it() -> None:
         tape.fill(HOUR_S * i + 1, "ETH/USDT", 1 if i % 2 else -1, 3000.0, order=1000 + i)
     drift = judge(tape).feature("unlogged_drift")[24 * 5 :]
     assert drift.max() < 6.0
+
+
+# --- orders that aren't the account's own kind ---------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * DAY_S), st.floats(-3.0, 2.5)), max_size=60))
+def test_the_strangers_sum_is_that_made_by_hand(orders: list[tuple[int, float]]) -> None:
+    """CUSUM of nats and gaps between orders that have any; the usual gap is learned in calm only."""
+    account = new_account()
+    now = ns(0)
+    drift, gap, gaps, last, restless = 0.0, 4.0 * DAY_S, 0, None, None
+    for age_s, nats in orders:
+        now += age_s * 10**9
+        take_unlike(account, now, nats)
+        more = nats
+        if nats > 0.0:
+            if last is not None:
+                since_s = (now - last) / 1e9
+                more += burst_nats(since_s, gap)
+                if since_s > 10.0 * SESSION_S and drift < CALM_NATS:
+                    gaps += 1
+                    gap *= (since_s / gap) ** max(0.2, 1.0 / (gaps + 1.0))
+            last = now
+        drift = min(max(drift + more, 0.0), UNLIKE_MOST)
+        restless = None if drift < CALM_NATS else restless or now
+        assert account["unlike_drift"] == pytest.approx(drift, rel=1e-9, abs=1e-9)
+        assert account["unlike_gap_s"] == pytest.approx(gap, rel=1e-9)
+        assert account["unlike_since_ns"] == (restless or 0)
+
+
+def test_only_calm_teaches_until_there_has_been_none_for_days() -> None:
+    account = new_account()
+    assert unlike_is_usual(account, ns(0), flagged=False)
+    assert not unlike_is_usual(account, ns(0), flagged=True)
+    for i in range(4):
+        take_unlike(account, ns(100 + i), 2.5)
+    assert not unlike_is_usual(account, ns(110), flagged=False)
+    later = ns(200) + UNLIKE_STAYS_NS
+    assert unlike_is_usual(account, later, flagged=False)
+    assert unlike_is_usual(account, later, flagged=True), "a drain is over by then, a new program is not"
+
+
+def test_one_order_never_suffices_and_several_at_once_do() -> None:
+    one, close, apart = new_account(), new_account(), new_account()
+    take_unlike(one, ns(0), 2.5)
+    for i in range(4):
+        take_unlike(close, ns(5 * i), 2.5)
+        take_unlike(apart, ns(4 * DAY_S * i), 2.5)
+    assert one["unlike_drift"] < CALM_NATS
+    assert close["unlike_drift"] > 10.0 > apart["unlike_drift"]

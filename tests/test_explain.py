@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from drainwatch.detector import EVIDENCE, SUM, Judge
+from drainwatch.detector import EVIDENCE, PEERS, STRANGER, SUM, Judge
 from drainwatch.engine import STABLES
 from drainwatch.events import FILL, Liquidity, MarketSpec, spec_from_symbol
 from drainwatch.explain import REASONS, STABLE_COINS, Reason, kind_of, reason_of, reasons_of, show
@@ -48,6 +48,7 @@ def verdict(**values: Any) -> np.void:
     record["gap_sigmas"] = NAN
     votes = {family: place for place, family in enumerate(FAMILIES)} | {
         "evidence": EVIDENCE,
+        "stranger": STRANGER,
         "rule_votes": SUM,
     }
     tripped = values.pop("tripped", ())
@@ -327,7 +328,7 @@ def test_what_is_not_known_is_no_reason() -> None:
 
 
 ROWS = arrays(np.float64, COUNT, elements=st.one_of(st.just(NAN), st.floats(-1e6, 1e6), st.floats(0.0, 30.0)))
-VOTES = st.lists(st.floats(0.0, 20.0), min_size=len(FAMILIES) + 2, max_size=len(FAMILIES) + 2)
+VOTES = st.lists(st.floats(0.0, 20.0), min_size=len(PEERS), max_size=len(PEERS))
 
 
 @given(x=ROWS, votes=VOTES, rules=st.integers(0, (1 << len(RULES)) - 1))
@@ -480,3 +481,10 @@ def test_no_reason_needs_a_table_of_units(feature: object) -> None:
     said = reason_of(column, 3.25, 1.5)
     assert (said.value, said.typical) == (3.25, 1.5)
     assert not re.search(r"\bbps\b|e\^|[{}]", said.text)
+
+
+def test_a_strangers_orders_are_told_as_such() -> None:
+    x = row(0.0, unlike_drift=12.0)
+    (reason,) = reasons_of(tiny_judge(), verdict(stranger=5.0), x)
+    assert reason.feature == "unlike_drift"
+    assert "don't look like this account's own" in reason.text

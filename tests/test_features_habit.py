@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drainwatch.events import FORCED, Liquidity
+from drainwatch.account import ACCOUNT, KINDS, reset_account
+from drainwatch.events import FILL, FORCED, Liquidity, OrderType
+from drainwatch.features.habit import (
+    KIND_PRIOR,
+    LEARNING,
+    SIZE,
+    UNLIKE_CAP,
+    kind_share,
+    learn_kind,
+    unlike_nats,
+)
+from drainwatch.features.registry import COUNT
 from streams import DAY_S, HOUR_S, Outcome, Tape, judge
 
 
@@ -188,3 +199,162 @@ def test_orders_that_nobody_logged_add_up() -> None:
     assert (drift[:50] == 0.0).all()
     assert (np.diff(drift[49:]) > 0.0).all()
     assert drift[59] > 7.0
+
+
+# --- orders that aren't the account's own kind ---------------------------------------------------------
+
+KIND = st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2))
+
+
+def new_account() -> Any:
+    account = np.zeros(1, ACCOUNT)[0]
+    reset_account(account)
+    return account
+
+
+def order(prefix: int, kind: int, liquidity: int) -> Any:
+    fill = np.zeros(1, FILL)[0]
+    fill["client_prefix"], fill["type"], fill["liquidity"] = prefix, kind, liquidity
+    return fill
+
+
+def sized(deviations: float) -> Any:
+    x = np.full(COUNT, np.nan)
+    x[SIZE] = deviations
+    return x
+
+
+@given(st.lists(KIND, max_size=60), KIND)
+def test_the_share_of_a_kind_is_the_one_counted(
+    placed: list[tuple[int, int, int]], asked: tuple[int, int, int]
+) -> None:
+    """Joint counts, smoothed by the product of prefix and form; as long as there is room for all kinds."""
+    account = new_account()
+    kinds: list[tuple[int, int, int]] = []
+    for kind in placed:
+        if kind not in kinds and len(set(kinds)) == KINDS:
+            continue
+        learn_kind(account, order(*kind), new_market=False)
+        kinds.append(kind)
+    total = len(kinds)
+    prefix = sum(kind[0] == asked[0] for kind in kinds) / (total + 0.5)
+    if prefix == 0.0:
+        prefix = (len({kind[0] for kind in kinds}) + 0.5) / (total + 1.0)
+    form = (sum(kind[1:] == asked[1:] for kind in kinds) + 0.25) / (total + 1.0)
+    share = (kinds.count(asked) + KIND_PRIOR * prefix * form) / (total + KIND_PRIOR)
+    assert kind_share(account, order(*asked)) == pytest.approx(share, rel=1e-9)
+
+
+@given(
+    st.lists(st.tuples(KIND, st.booleans()), min_size=12, max_size=900),
+    KIND,
+    st.booleans(),
+    st.one_of(st.just(np.nan), st.floats(-50.0, 50.0)),
+    st.sampled_from((0.0, 1.0, np.nan)),
+)
+def test_what_one_order_says_is_bounded(
+    placed: list[tuple[tuple[int, int, int], bool]],
+    asked: tuple[int, int, int],
+    new_market: bool,
+    size: float,
+    logged: float,
+) -> None:
+    account = new_account()
+    for kind, new in placed:
+        learn_kind(account, order(*kind), new_market=new)
+    nats = unlike_nats(sized(size), account, order(*asked), new_market, logged)
+    assert -4.0 < nats <= UNLIKE_CAP
+    if logged == 1.0:
+        assert nats <= 0.0, "the owner's log has it"
+
+
+def test_a_young_account_has_no_kinds_of_its_own() -> None:
+    account = new_account()
+    for _ in range(int(LEARNING)):
+        assert np.isnan(unlike_nats(sized(0.0), account, order(1, 2, 1), new_market=False, logged=np.nan))
+        learn_kind(account, order(1, 2, 1), new_market=False)
+    assert unlike_nats(sized(0.0), account, order(1, 2, 1), new_market=False, logged=np.nan) < 0.0
+
+
+def test_each_odd_trait_speaks_for_a_stranger() -> None:
+    account = new_account()
+    for i in range(100):
+        learn_kind(account, order(1 if i % 4 else 2, 2, 1 if i % 4 else 2), new_market=False)
+
+    def nats(*kind: int, size: float = 0.0, new: bool = False) -> float:
+        return float(unlike_nats(sized(size), account, order(*kind), new, np.nan))
+
+    usual = nats(1, 2, 1)
+    assert usual < -0.5
+    assert nats(3, 2, 1) > 1.0  # a prefix never seen
+    assert nats(1, 1, 1) > 1.0  # another order type
+    assert nats(1, 2, 2) > 1.0  # each known, never together
+    assert nats(1, 2, 1, new=True) > usual + 1.0
+    assert nats(1, 2, 1, size=4.0) > usual + 1.0
+    assert nats(1, 2, 1, size=-4.0) == usual  # small ones are nobody's in particular
+
+
+BOT = {"client_prefix": 1, "type": OrderType.LIMIT, "liquidity": Liquidity.MAKER}
+THIEF = {"client_prefix": 9, "type": OrderType.MARKET, "liquidity": Liquidity.TAKER}
+
+
+def bot(days: int, every_s: float = 3.0 * HOUR_S) -> Tape:
+    tape = Tape()
+    for i in range(int(days * DAY_S / every_s)):
+        tape.fill(every_s * i, "ETH/USDT", 1 if i % 2 else -1, 3000.0, **BOT)
+    return tape
+
+
+def test_orders_of_another_kind_add_up_without_a_log_or_a_price() -> None:
+    tape = bot(10)
+    for i in range(5):
+        tape.fill(10 * DAY_S + 4 * i, "NEW/USDT", 1, 2.0, **THIEF)
+    drift = judge(tape).feature("unlike_drift")
+    assert np.isnan(drift[: int(LEARNING)]).all()
+    assert (drift[int(LEARNING) : 80] == 0.0).all()
+    assert (np.diff(drift[79:]) > 0.0).all()
+    assert drift[-1] > 10.0
+
+
+def test_the_fills_of_an_order_count_once() -> None:
+    many = bot(10)
+    for i in range(20):
+        many.fill(10 * DAY_S + i, "NEW/USDT", 1, 2.0, order=77, **THIEF)
+    drift = judge(many).feature("unlike_drift")[80:]
+    assert drift[0] > 2.0
+    np.testing.assert_allclose(drift, drift[0], rtol=1e-3)
+
+
+def test_the_accounts_own_orders_between_are_not_blamed() -> None:
+    tape = bot(10)
+    for i in range(4):
+        tape.fill(10 * DAY_S + 10 * i, "NEW/USDT", 1, 2.0, **THIEF)
+        tape.fill(10 * DAY_S + 10 * i + 5, "ETH/USDT", 1, 3000.0, **BOT)
+    drift = judge(tape).feature("unlike_drift")[80:]
+    assert (drift[1::2] == 0.0).all()
+    assert drift[-2] > drift[0] > 0.0
+
+
+def test_who_also_trades_by_hand_is_not_suspected_for_it() -> None:
+    """Once a day an order by hand: the first few are news, then it is how this account trades."""
+    tape = bot(30)
+    for day in range(30):
+        tape.fill(day * DAY_S + 0.4 * DAY_S, "ETH/USDT", 1, 3000.0, **THIEF)
+    drift = judge(tape).feature("unlike_drift")
+    assert np.nanmax(drift[len(drift) // 3 :]) < 4.0
+
+
+def test_a_new_program_becomes_usual_in_days() -> None:
+    tape = bot(20)
+    for i in range(20 * 24):
+        tape.fill((20 * 24 + i) * HOUR_S, "ETH/USDT", 1 if i % 2 else -1, 3000.0, **THIEF)
+    drift = judge(tape).feature("unlike_drift")[160:]
+    assert drift[:24].max() > 10.0
+    assert drift[8 * 24 :].max() == 0.0
+
+
+def test_a_liquidation_is_no_strangers_order() -> None:
+    tape = bot(10)
+    for i in range(5):
+        tape.fill(10 * DAY_S + 4 * i, "ETH/USDT", -1, 3000.0, flags=FORCED, **THIEF)
+    assert np.isnan(judge(tape).feature("unlike_drift")[80:]).all()

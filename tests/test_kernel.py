@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from drainwatch.account import FILLS_KEPT, HOLDING, PAIR
-from drainwatch.detector import LEVELS, final_score, forest_scores, weigh
+from drainwatch.detector import LEVELS, PEERS, final_score, forest_scores, weigh
 from drainwatch.engine import STABLES, Engine
 from drainwatch.events import FORCED, Batch, Kind, Liquidity, MarketSpec, Names
 from drainwatch.evidence import LOGGED_SHARE
 from drainwatch.fair import SOURCES
 from drainwatch.features.price import SIGMAS_LEARNED
-from drainwatch.features.registry import COUNT, FAMILIES
+from drainwatch.features.registry import COUNT, FAMILIES, index
 from drainwatch.kernel import (
     AT_FILL,
     AT_ROW,
@@ -643,7 +643,7 @@ def test_a_judgement_is_that_of_its_feature_row() -> None:
     """Forests, rules, votes and score made again from the row that is handed out: explanations rest on it."""
     model = tiny_judge()
     room, keys = np.empty(COUNT), np.empty(COUNT, np.int64)
-    scores, peers = np.empty(len(FAMILIES)), np.empty(len(FAMILIES) + 2)
+    scores, peers = np.empty(len(FAMILIES)), np.empty(len(PEERS))
     for fills, outcome in judged_streams():
         for fill, out, row in zip(fills, outcome.judged, outcome.features, strict=True):
             forced = bool(fill["flags"] & FORCED)
@@ -653,7 +653,9 @@ def test_a_judgement_is_that_of_its_feature_row() -> None:
             assert out["share"] == pytest.approx(
                 naive_share(out["sigmas"], logged=logged, forced=forced), abs=1e-12
             )
-            total = weigh(model, level, scores, out["evidence"], int(out["rules"]), out["share"], peers)
+            unlike = row[index("unlike_drift")] * out["share"]
+            rules, share = int(out["rules"]), out["share"]
+            total = weigh(model, level, scores, out["evidence"], unlike, rules, share, peers)
             assert (out["total"], out["peers"].tolist()) == (total, peers.tolist())
             assert out["score"] == final_score(model, level, total)
             assert out["flagged"] == (out["score"] >= model.threshold)

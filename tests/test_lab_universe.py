@@ -95,3 +95,15 @@ def test_a_tick_is_a_power_of_ten_below_the_price() -> None:
         spec = draw_spec(rng, "X", "USDT", "liquid", price, 1.0)
         assert spec.tick < 2e-4 * price
         assert np.log10(spec.tick) == pytest.approx(round(float(np.log10(spec.tick))))
+
+
+def test_what_chance_may_not_bring_does_not_come() -> None:
+    seeds = range(60)
+    met = {e.kind for seed in seeds for e in build(np.random.default_rng(seed), 3.0)[0].episodes}
+    spared = {
+        e.kind
+        for seed in seeds
+        for e in build(np.random.default_rng(seed), 3.0, without=("pump", "outage", "crash"))[0].episodes
+    }
+    assert met & {"pump", "outage", "crash"}
+    assert not spared & {"pump", "outage", "crash"}

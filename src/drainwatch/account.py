@@ -27,6 +27,8 @@ OWN_ORDERS = 64
 FILLS_KEPT = 16
 SOLD_KEPT = 32
 PREFIXES = 8
+KINDS = 16
+"""Kinds of order (client id prefix, order type, maker or taker) that are remembered."""
 PARTIES = 16
 TAPE_BUCKETS = 4
 """A power of two."""
@@ -86,6 +88,7 @@ PAIR = np.dtype(
         ("run_first_price", "f8"),
         ("run_amount", "f8"),
         ("run_value", "f8"),
+        ("run_unlike", "f8"),  # how much sooner this order is a stranger's, nats; NaN: not told
         ("run_ring", "i8"),  # its number among the account's last orders
         ("push_level", "f8"),  # log price before the selling (buying) of late began
         ("push_side", "i1"),
@@ -148,6 +151,13 @@ ACCOUNT = np.dtype(
         ("prefix_count", "f8", (PREFIXES,)),
         ("habit_count", "f8"),
         ("gap", "f8"),  # usual log gap between orders, s
+        # kinds of order: how often each was placed, in calm
+        ("kind_prefix", "u8", (KINDS,)),
+        ("kind_form", "i1", (KINDS,)),
+        ("kind_count", "f8", (KINDS,)),
+        ("kind_total", "f8"),
+        ("kind_prefixes", "f8"),  # how often a prefix was new
+        ("kind_markets", "f8"),  # how often a market was new
         # decayed flows
         ("rate_minute", "f8"),
         ("rate_hour", "f8"),
@@ -177,6 +187,11 @@ ACCOUNT = np.dtype(
         ("unlogged_ns", "i8"),  # of the last order that the log lacks
         ("unlogged_gap_s", "f8"),  # usual time between sittings of orders by hand
         ("unlogged_gaps", "i8"),  # how often it was learned
+        ("unlike_drift", "f8"),  # CUSUM of the log likelihood ratio: a stranger's orders beside the account's
+        ("unlike_ns", "i8"),  # of the last order that was a stranger's sooner
+        ("unlike_gap_s", "f8"),  # usual time between sittings of such orders
+        ("unlike_gaps", "i8"),  # how often it was learned
+        ("unlike_since_ns", "i8"),  # since when there has been no calm; 0: there is
         ("trip_drift", "f8"),  # CUSUM of round trips' losses, sigmas
         ("trip_base", "f8"),
         ("trip_worst", "f8"),
@@ -202,6 +217,7 @@ def reset_account(account: Any) -> None:
     account.first_hold = -1
     account.equity = np.nan
     account.unlogged_gap_s = 4.0 * 86_400.0
+    account.unlike_gap_s = 4.0 * 86_400.0
     for i in range(CLASSES):
         account.cost[i] = PRIOR_COST_BPS if i != Liquidity.MAKER.value else 0.0
         account.cost_var[i] = PRIOR_COST_NOISE_BPS**2
@@ -221,6 +237,7 @@ def reset_pair(pair: Any) -> None:
     pair.view_day_median = np.nan
     pair.trusted_price = np.nan
     pair.trusted_sigma = 30e-4
+    pair.run_unlike = np.nan
 
 
 @jit
@@ -293,6 +310,7 @@ def fade_flows(account: Any, ts_ns: int) -> None:
     account.trip_drift *= slow
     account.trip_base *= slow
     account.unlogged_drift *= slow
+    account.unlike_drift *= slow
     if account.party_count > 0:
         for i in range(PARTIES):
             account.party_value[i] *= slow

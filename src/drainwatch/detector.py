@@ -25,11 +25,15 @@ from drainwatch.rules import RULES
 
 LEVELS = ("fills", "candles", "trades", "quotes", "orders")
 """Levels of what a fill could be judged against, each calibrated by itself; `orders`: the owner's log too."""
-PEERS = (*FAMILIES, "evidence", "sum")
+PEERS = (*FAMILIES, "evidence", "stranger", "sum")
 EVIDENCE = len(FAMILIES)
-SUM = EVIDENCE + 1
-FOREST_WEIGHT = 0.5
+STRANGER = EVIDENCE + 1
+SUM = STRANGER + 1
+FOREST_WEIGHT = 0.2
 """Families share their sequence features: their votes overlap."""
+STRANGER_WEIGHT = 3.0
+RULE_WEIGHT = 0.5
+"""Chosen together on tuning seeds: decision 0012."""
 MIN_SCORE = -4.0
 MAX_SCORE = 12.0
 
@@ -37,6 +41,7 @@ SIGMAS = index("deviation_sigmas")
 TAPE_SHARE = index("tape_share")
 PARTY_SHARE = index("party_share")
 HOUR_RARITY = index("hour_rarity")
+UNLIKE_DRIFT = index("unlike_drift")
 
 
 class Judge(NamedTuple):
@@ -183,13 +188,26 @@ def forest_scores(judge: Judge, x: Any, room: Any, keys: Any, scores: Any) -> No
 
 
 @jit
+def stranger(x: Any, share: float) -> float:
+    """How much speaks for a stranger, nats; less where a fill isn't worse than usual. NaN: not told."""
+    return float(x[UNLIKE_DRIFT] * share)
+
+
+@jit
 def weigh(
-    judge: Judge, level: int, scores: Any, evidence: float, rules: int, share: float, peers: Any
+    judge: Judge,
+    level: int,
+    scores: Any,
+    evidence: float,
+    unlike: float,
+    rules: int,
+    share: float,
+    peers: Any,
 ) -> float:
-    """Sum of the peers' votes in nats, each kept in `peers` (families, evidence, rules).
+    """Sum of the peers' votes in nats, each kept in `peers` (families, evidence, stranger, rules).
 
     `share` of the forests' votes counts: 1 for a fill that is worse than usual, less for one that
-    isn't, since it drains nothing. Evidence and rules look at that themselves.
+    isn't, since it drains nothing. Evidence, `unlike` (`stranger`) and rules look at that themselves.
     """
     total = 0.0
     for family in range(len(scores)):
@@ -200,11 +218,17 @@ def weigh(
             total += share * FOREST_WEIGHT * peers[family]
     peers[EVIDENCE] = max(read_off(judge.knots[EVIDENCE, level], judge.nats[EVIDENCE, level], evidence), 0.0)
     total += peers[EVIDENCE]
+    peers[STRANGER] = 0.0
+    if not np.isnan(unlike):
+        peers[STRANGER] = max(
+            read_off(judge.knots[STRANGER, level], judge.nats[STRANGER, level], unlike), 0.0
+        )
+    total += STRANGER_WEIGHT * peers[STRANGER]
     peers[SUM] = 0.0
     for rule in range(judge.rule_nats.shape[1]):
         if rules >> rule & 1:
             peers[SUM] += judge.rule_nats[level, rule]
-    return total + peers[SUM]
+    return total + RULE_WEIGHT * peers[SUM]
 
 
 @jit

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, SUM, Judge, transform
+from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM, Judge, transform
 from drainwatch.events import Liquidity, MarketSpec
 from drainwatch.fair import Source
 from drainwatch.features.registry import COUNT, FAMILIES, FEATURES, index
@@ -62,8 +62,8 @@ class Reason(NamedTuple):
 def reasons_of(judge: Judge, verdict: np.void, row: NDArray[np.float64]) -> list[Reason]:
     """Features that made the score, strongest first, by the nats that they account for.
 
-    A forest's vote is shared out along its paths (`forest.attribute_row`), a rule's and the
-    evidence's among the features that they look at.
+    A forest's vote is shared out along its paths (`forest.attribute_row`), those of a rule, of the
+    evidence and of the stranger's orders among the features that they look at.
     """
     weights = np.zeros(COUNT)
     room = np.empty(COUNT)
@@ -82,6 +82,7 @@ def reasons_of(judge: Judge, verdict: np.void, row: NDArray[np.float64]) -> list
             weights += vote * raised / raised.sum()
     for name in _EVIDENCE_FEATURES:
         weights[index(name)] += float(peers[EVIDENCE]) / len(_EVIDENCE_FEATURES)
+    weights[index("unlike_drift")] += STRANGER_WEIGHT * float(peers[STRANGER])
     tripped = [rule.id for bit, rule in enumerate(RULES) if int(verdict["rules"]) >> bit & 1]
     for rule in tripped:
         for name in _RULE_FEATURES[rule]:

@@ -22,9 +22,17 @@ from drainwatch.account import (
     reset_pair,
     unit_value,
 )
-from drainwatch.detector import Judge, final_score, forest_scores, weigh
+from drainwatch.detector import PEERS, Judge, final_score, forest_scores, stranger, weigh
 from drainwatch.events import FORCED, Kind
-from drainwatch.evidence import LOGGED_SHARE, evidence, take_excess, take_logged, take_trip_sigmas
+from drainwatch.evidence import (
+    LOGGED_SHARE,
+    evidence,
+    take_excess,
+    take_logged,
+    take_trip_sigmas,
+    take_unlike,
+    unlike_is_usual,
+)
 from drainwatch.fair import USELESS, Source, fair_value, learn_bases, mark_own_prints
 from drainwatch.features.counterparty import (
     counterparty_features,
@@ -41,7 +49,7 @@ from drainwatch.features.flow import (
     take_trip,
     trip_sigmas,
 )
-from drainwatch.features.habit import habit_features, in_log, learn_habits
+from drainwatch.features.habit import habit_features, in_log, learn_habits, learn_kind, unlike_nats
 from drainwatch.features.price import (
     SIGMAS_LEARNED,
     allowance_bps,
@@ -88,7 +96,7 @@ JUDGED = np.dtype(
         ("sigmas", "f8"),
         ("score", "f8"),
         ("total", "f8"),  # sum of votes, nats
-        ("peers", "f8", (len(FAMILIES) + 2,)),  # votes: families, evidence, rules
+        ("peers", "f8", (len(PEERS),)),  # votes: families, evidence, stranger, rules
         ("rules", "i8"),
         ("evidence", "f8"),
         ("share", "f8"),  # of the votes that counts: 1 for a fill worse than usual
@@ -424,7 +432,12 @@ def _judge_fill(
     sequence_features(x, account, estimate, part, trip, logged)
     flow_features(x, fair, pair, account, fill, estimate, order_value)
     counterparty_features(x, fair, market, pair, account, fill, place)
-    habit_features(x, account, fill, logged)
+    new_market = pair.orders == 0
+    if new_order:
+        pair.run_unlike = np.nan if forced else unlike_nats(x, account, fill, new_market, logged)
+        if not np.isnan(pair.run_unlike):
+            take_unlike(account, ts_ns, pair.run_unlike)
+    habit_features(x, account, fill, logged, pair.run_unlike)
 
     # judgement
     level = _information(state.markets, market, fair.source)
@@ -438,7 +451,7 @@ def _judge_fill(
         share *= 0.5
     if forced:
         share = 0.1
-    total = weigh(judge, level, scores, against, bits, share, out.peers)
+    total = weigh(judge, level, scores, against, stranger(x, share), bits, share, out.peers)
     score = final_score(judge, level, total)
     flagged = score >= judge.threshold
 
@@ -468,6 +481,8 @@ def _judge_fill(
         base.value = unit_price
         learned = np.nan if forced else sigmas
         _learn(account, pair, fill, learned, deviation, fair.sd, logged, new_order, order_value, noise_value)
+    if new_order and not forced and unlike_is_usual(account, ts_ns, flagged):
+        learn_kind(account, fill, new_market)
     take_trip(pair, fill)
     if not market.derivative:
         take_position(base, fill, fill.amount, unit_price)

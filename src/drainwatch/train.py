@@ -22,11 +22,13 @@ from drainwatch.detector import (
     EVIDENCE,
     LEVELS,
     PEERS,
+    STRANGER,
     SUM,
     Judge,
     forest_columns,
     forest_scores,
     judge_from,
+    stranger,
     transform,
     weigh,
 )
@@ -37,6 +39,7 @@ from drainwatch.features.registry import COUNT, FAMILIES, NAMES
 from drainwatch.forest import PackedForests, concatenate, train_forest
 from drainwatch.kernel_cache import jit
 from drainwatch.lab import scenario, seeds
+from drainwatch.lab.truth import spared
 from drainwatch.model import Model, save_model
 from drainwatch.recording import record
 from drainwatch.rules import RULES
@@ -49,10 +52,6 @@ ROWS_PER_MONTH: Final = 400
 """Rows that one account-month gives to the forests at most: a market maker must not outvote the rest."""
 WINDOW_NS: Final = 6 * 3600 * 1_000_000_000
 """Alarms within one window are one false alarm, as they are one incident."""
-SPARED_NS: Final = 24 * 3600 * 1_000_000_000
-OWN_BAD_DEVIATION: Final = 0.015
-OWN_BAD_SHARE: Final = 5e-4
-"""An owner's order is his own bad fill from this deviation and this share of his equity on."""
 KNOTS: Final = 48
 TAIL: Final = 12
 """So many of the largest windows tell how the tail goes on."""
@@ -66,6 +65,7 @@ class Months:
 
     features: NDArray[np.float64]
     ts_ns: NDArray[np.int64]
+    account: NDArray[np.int32]
     level: NDArray[np.int8]
     rules: NDArray[np.int64]
     evidence: NDArray[np.float64]
@@ -142,7 +142,7 @@ def train(
         "command": command,
         "versions": {"drainwatch": __version__, "numpy": np.__version__, "python": platform.python_version()},
     }
-    benign, drains = months // 5, months // 25
+    benign, drains = months // 5, months // 50
     if drains:
         card["metrics"] = try_out(Model(arrays, card), benign=benign, drains=drains, workers=workers, say=say)
     model = Model(arrays, card)
@@ -183,25 +183,14 @@ def _months_of(seed: int, blank: dict[str, NDArray[Any]]) -> list[Months]:
 
 def simulated_months(seed: int, blank: dict[str, NDArray[Any]]) -> Iterator[Months]:
     """One simulated benign account-month, seen at each level of information."""
-    made = scenario.make(seed)
+    made = scenario.make(seed, without=scenario.HELD_OUT_REGIMES)
     recording = record(made)
-    own_bad = {recording.place(*key) for key in _robbed_himself(made)}
+    right = spared(made)
     for level, rows in ROWS_AT.items():
         if level == "orders" and made.orders.empty:
             continue
         block, _ = recording.play(rows, blank, list(NAMES), false_alarms_per_month=1e-6)
-        bad = np.isin(recording.played(block), list(own_bad))
-        yield collect([block], LEVELS.index(level), bad, days=MONTH_DAYS)
-
-
-def _robbed_himself(made: scenario.Scenario) -> set[tuple[str, str, str]]:
-    """Fills by which the owner lost as to a thief: labelled so, or far from the true fair value and dear."""
-    labels, fills = made.labels, made.fills
-    side = np.where(labels["side"] == "buy", 1.0, -1.0)
-    deviation = side * (fills["price"].to_numpy() / labels["true_fair"].to_numpy() - 1.0)
-    dear = labels["loss"].to_numpy() >= OWN_BAD_SHARE * made.equity0
-    bad = labels[labels["own_bad"].to_numpy() | ((deviation >= OWN_BAD_DEVIATION) & dear)]
-    return set(zip(bad["symbol"], bad["id"].astype(str), bad["side"], strict=True))
+        yield collect([block], LEVELS.index(level), right[recording.played(block)], months=len(made.accounts))
 
 
 def _own_months(paths: TablePaths, blank: dict[str, NDArray[Any]]) -> Months:
@@ -233,32 +222,31 @@ def _own_months(paths: TablePaths, blank: dict[str, NDArray[Any]]) -> Months:
 def collect(
     blocks: Sequence[Block],
     given: int,
-    own_bad: NDArray[np.bool_] | None = None,
+    right: NDArray[np.bool_] | None = None,
     *,
-    days: float | None = None,
+    months: float | None = None,
 ) -> Months:
     """Keep what the engine saw of each fill of honest accounts.
 
-    `own_bad` marks fills by which the owner robbed himself: typos, panics; None: there are none. `days`
-    is how long the accounts were watched; None: from their first fill to their last.
+    `right` marks fills at which an alarm is right (`lab.truth`); None: there are none. `months` is for how
+    many account-months they were watched; None: from their first fill to their last.
     """
     judged = np.concatenate([block.judged for block in blocks])
     ts_ns = np.concatenate([block.fills["ts_ns"] for block in blocks])
-    accounts = np.concatenate([block.fills["account"] for block in blocks])
-    spared = np.zeros(len(ts_ns), bool)
-    for at in np.flatnonzero(own_bad) if own_bad is not None else ():
-        spared |= (accounts == accounts[at]) & (ts_ns >= ts_ns[at]) & (ts_ns <= ts_ns[at] + SPARED_NS)
-    if days is None:
+    if months is None:
+        accounts = len(np.unique(np.concatenate([block.fills["account"] for block in blocks])))
         days = (ts_ns[-1] - ts_ns[0]) / (24 * 3600e9)
+        months = max(days, 1.0) / MONTH_DAYS * accounts
     return Months(
         features=np.concatenate([block.features for block in blocks]),
         ts_ns=ts_ns,
+        account=np.concatenate([block.fills["account"] for block in blocks]),
         level=judged["level"],
         rules=judged["rules"],
         evidence=judged["evidence"],
         share=judged["share"],
-        spared=spared,
-        months=max(days, 1.0) / MONTH_DAYS * len(np.unique(accounts)),
+        spared=np.zeros(len(ts_ns), bool) if right is None else right,
+        months=months,
         given=given,
     )
 
@@ -305,6 +293,8 @@ def fit(samples: Sequence[Months], *, seed: int) -> dict[str, NDArray[Any]]:
             knots[family, level], nats[family, level] = calibrate(maxima, months)
         maxima = _maxima((samples[i], samples[i].evidence) for i in here)
         knots[EVIDENCE, level], nats[EVIDENCE, level] = calibrate(maxima, months)
+        maxima = _maxima((samples[i], _strangers(samples[i])) for i in here)
+        knots[STRANGER, level], nats[STRANGER, level] = calibrate(maxima, months)
         for rule in range(len(RULES)):
             tripped = _maxima((samples[i], (samples[i].rules >> rule & 1).astype(float)) for i in here)
             rule_nats[level, rule] = max(-np.log((np.sum(tripped > 0) + 0.5) / months), 0.0)
@@ -362,16 +352,29 @@ def _voters(rows: NDArray[np.float64], family: int) -> NDArray[np.bool_]:
 
 @jit
 def _weigh_all(
-    judge: Judge, level: Any, scores: Any, evidence: Any, rules: Any, share: Any, into: Any
+    judge: Judge, level: Any, scores: Any, evidence: Any, unlike: Any, rules: Any, share: Any, into: Any
 ) -> None:
-    peers = np.empty(scores.shape[1] + 2)
+    peers = np.empty(len(PEERS))
     for i in range(len(level)):
-        into[i] = weigh(judge, level[i], scores[i], evidence[i], rules[i], share[i], peers)
+        into[i] = weigh(judge, level[i], scores[i], evidence[i], unlike[i], rules[i], share[i], peers)
 
 
 def _totals(judge: Judge, sample: Months, scores: NDArray[np.float64]) -> NDArray[np.float64]:
     into = np.empty(len(scores))
-    _weigh_all(judge, sample.level, scores, sample.evidence, sample.rules, sample.share, into)
+    unlike = _strangers(sample)
+    _weigh_all(judge, sample.level, scores, sample.evidence, unlike, sample.rules, sample.share, into)
+    return into
+
+
+@jit
+def _strangers_of(features: Any, share: Any, into: Any) -> None:
+    for i in range(len(share)):
+        into[i] = stranger(features[i], share[i])
+
+
+def _strangers(sample: Months) -> NDArray[np.float64]:
+    into = np.empty(len(sample.share))
+    _strangers_of(sample.features, sample.share, into)
     return into
 
 
@@ -382,9 +385,11 @@ def _maxima(parts: Iterable[tuple[Months, NDArray[np.float64]]]) -> NDArray[np.f
         known = np.isfinite(values) & ~sample.spared
         if not known.any():
             continue
-        window = sample.ts_ns[known] // WINDOW_NS
-        starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]])
-        found.append(np.maximum.reduceat(values[known], starts))
+        by_account = np.argsort(sample.account[known], kind="stable")
+        account = sample.account[known][by_account]
+        window = sample.ts_ns[known][by_account] // WINDOW_NS
+        starts = np.flatnonzero(np.r_[True, (window[1:] != window[:-1]) | (account[1:] != account[:-1])])
+        found.append(np.maximum.reduceat(values[known][by_account], starts))
     return np.concatenate(found) if found else np.zeros(0)
 
 

@@ -44,6 +44,8 @@ def in_order(work: Callable[[Job], Outcome], jobs: Iterable[Job], workers: int) 
 class Trial(NamedTuple):
     """What came out of one scenario at one level of information."""
 
+    months: int
+    """Account-months: several for a farm."""
     false: int
     own: int
     gone: float | None
@@ -87,9 +89,10 @@ def try_out(model: Model, *, benign: int, drains: int, workers: int = 1, say: Pr
     }
     for level in LEVELS:
         honest = [outcome[level] for outcome in tried[None]]
+        months = max(sum(trial.months for trial in honest), 1)
         results[level] = {
-            "false_incidents_a_month": round(sum(trial.false for trial in honest) / benign, 3),
-            "own_bad_fills_a_month": round(sum(trial.own for trial in honest) / benign, 3),
+            "false_incidents_a_month": round(sum(trial.false for trial in honest) / months, 3),
+            "own_bad_fills_a_month": round(sum(trial.own for trial in honest) / months, 3),
             "thieves": {
                 thief: _of_thief([outcome[level].gone for outcome in tried[thief]])
                 for thief in scenario.THIEVES
@@ -115,7 +118,7 @@ def _try(job: tuple[int, str | None], model: Model) -> dict[str, Trial]:
         _, incidents = recording.play(ROWS_AT[level], model.arrays, model.card["features"])
         own = sum(incident.kind == "own_bad_fill" for incident in incidents)
         gone = None if thief is None else gone_at_alert(made.labels, alerted(recording, incidents))
-        tried[level] = Trial(len(incidents) - own, own, gone)
+        tried[level] = Trial(len(made.accounts), len(incidents) - own, own, gone)
     return tried
 
 

@@ -29,6 +29,7 @@ class FivePercent:
     name: str = "five_percent"
     about: str = "price more than 5 % worse than the last mid, trade or candle before it"
     needs_truth: bool = False
+    fills_alone: bool = False
     fixed_threshold: float | None = 0.05
 
     def fit(self, honest: Sequence[Seen]) -> Self:
@@ -55,6 +56,7 @@ class IForestRaw:
         "IsolationForest on price, amount and cost of the account's own past fills, refitted as it grows"
     )
     needs_truth: bool = False
+    fills_alone: bool = True
     fixed_threshold: float | None = None
     first: int = 50
     growth: float = 1.5
@@ -87,6 +89,7 @@ class Pooled:
     """What detectors have in common that learn `common_features` from honest months of many accounts."""
 
     needs_truth: bool = False
+    fills_alone: bool = False
     fixed_threshold: float | None = None
     filled: Filled
 

@@ -32,14 +32,16 @@ class Seen:
 class Detector(Protocol):
     """A way to find fills that look like a drain.
 
-    `name` is as printed, `about` says in one line what it is, `needs_truth` marks an oracle. `fixed_threshold` is
-    the score from which people who use it would act; None: it is judged only at the threshold that
-    meets the false-alarm budget.
+    `name` is as printed, `about` says in one line what it is, `needs_truth` marks an oracle.
+    `fixed_threshold` is the score from which people who use it would act; None: it is judged only at the
+    threshold that meets the false-alarm budget. One of `fills_alone` looks at no other table, so that
+    it says the same at every level.
     """
 
     name: str
     about: str
     needs_truth: bool
+    fills_alone: bool
     fixed_threshold: float | None
 
     def fit(self, honest: Sequence[Seen]) -> Self:

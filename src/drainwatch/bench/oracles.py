@@ -63,6 +63,7 @@ class OraclePrice:
     name: str = "oracle_price"
     about: str = "told the true fair value: sum of losses beyond the usual, in the account's own usual losses"
     needs_truth: bool = True
+    fills_alone: bool = False
     fixed_threshold: float | None = None
 
     def fit(self, honest: Sequence[Seen]) -> Self:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from drainwatch.bench.cases import DAYS, Case
 from drainwatch.bench.detectors import Detector, Floats, Seen
-from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, SUM
+from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, RULE_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM
 from drainwatch.engine import Block
 from drainwatch.features.registry import FAMILIES
 from drainwatch.incidents import Incident
 from drainwatch.lab import scenario
 from drainwatch.lab.thieves import difficulty_band
+from drainwatch.lab.truth import spared
 from drainwatch.model import Model
 from drainwatch.recording import Recording, record
 
@@ -44,15 +45,14 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
 }
 QUIET_MS: Final = 6 * 3_600_000
 """Alarms closer together than this are one incident."""
-SPARED_MS: Final = 24 * 3_600_000
-"""So long after an owner's own bad fill an alarm is right, and is counted apart."""
-OWN_BAD_DEVIATION: Final = 0.015
-OWN_BAD_SHARE: Final = 5e-4
-"""An owner's order is his own bad fill from this deviation and this share of his equity on."""
 KEPT: Final = 600
 """Highest scores of an honest month that are kept."""
-PARTS: Final = (*FAMILIES, "evidence", "rules")
+PARTS: Final = (*FAMILIES, "evidence", "stranger", "rules")
 """What drainwatch's score is made of, each left out in turn."""
+
+
+WHOLE: Final = "all of it"
+"""The sum of votes with nothing left out, with a threshold chosen like the others'."""
 
 
 class Facts(NamedTuple):
@@ -144,33 +144,13 @@ def facts_of(case: Case, made: scenario.Scenario) -> Facts:
         band=None if case.difficulty is None else difficulty_band(case.difficulty),
         regimes=tuple(sorted({episode.kind for episode in made.episodes})),
         discloses=made.discloses,
-        accounts=max(made.fills["account"].nunique(), 1),
+        accounts=len(made.accounts),
         has_log=len(made.orders) > 0,
         equity=made.equity_before,
         lost=lost,
         at_ms=made.fills["timestamp"].to_numpy(dtype=np.int64)[drain],
         bad=lost > 1e-3 * lost.sum(),
     )
-
-
-def own_bad_fills(made: scenario.Scenario) -> NDArray[np.bool_]:
-    """Fills by which an owner lost as to a thief, shape (n_fills,): labelled so, or far off and dear."""
-    labels, fills = made.labels, made.fills
-    side = np.where(labels["side"] == "buy", 1.0, -1.0)
-    deviation = side * (fills["price"].to_numpy() / labels["true_fair"].to_numpy() - 1.0)
-    dear = labels["loss"].to_numpy() >= OWN_BAD_SHARE * made.equity0
-    bad = labels["own_bad"].to_numpy(dtype=bool) | ((deviation >= OWN_BAD_DEVIATION) & dear)
-    return np.asarray(bad & ~labels["is_drain"].to_numpy(dtype=bool))
-
-
-def spared(made: scenario.Scenario) -> NDArray[np.bool_]:
-    """Fills at or within a day after their account's own bad fill, shape (n_fills,)."""
-    at = made.fills["timestamp"].to_numpy(dtype=np.int64)
-    account = pd.factorize(made.fills["account"])[0]
-    out = np.zeros(len(at), dtype=bool)
-    for i in np.flatnonzero(own_bad_fills(made)):
-        out |= (account == account[i]) & (at >= at[i]) & (at <= at[i] + SPARED_MS)
-    return out
 
 
 def seen_of(made: scenario.Scenario, level: str, *, truth: bool) -> Seen:
@@ -233,6 +213,7 @@ def judge_case(
     right = spared(made)
     scored: dict[str, dict[str, Scored]] = {}
     told: dict[str, Told] = {}
+    alone: dict[str, Scored] = {}
     for level in levels:
         if not has_level(facts, level):
             continue
@@ -243,9 +224,17 @@ def judge_case(
             for name, scores in _our_scores(recording, block, parts=parts).items()
         }
         for detector in detectors.get(level, ()):
+            if detector.fills_alone and detector.name in alone:
+                scored[level][detector.name] = alone[detector.name]
+                continue
             scores = detector.scores(seen_of(made, level, truth=detector.needs_truth))
-            scored[level][detector.name] = scored_of(made, scores, right)
+            scored[level][detector.name] = alone[detector.name] = scored_of(made, scores, right)
     return Outcome(facts, scored, told)
+
+
+def is_part(name: str) -> bool:
+    """Whether scores are drainwatch's own with something left out, or the whole beside them."""
+    return name == WHOLE or name.startswith("without ") or name.endswith(" alone")
 
 
 def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str, Floats]:
@@ -259,15 +248,19 @@ def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str,
 
     scores = {US: placed(judged["score"])}
     if parts:
-        for name, column in zip(PARTS, (*range(len(FAMILIES)), EVIDENCE, SUM), strict=True):
-            weight = FOREST_WEIGHT * judged["share"] if column < len(FAMILIES) else 1.0
-            scores[f"without {name}"] = placed(judged["total"] - weight * judged["peers"][:, column])
-        forests = (FOREST_WEIGHT * judged["share"])[:, None] * judged["peers"][:, : len(FAMILIES)]
-        scores["without any forest"] = placed(judged["total"] - forests.sum(axis=1))
-        scores["forests alone"] = placed(forests.sum(axis=1))
-        scores["evidence alone"] = placed(judged["peers"][:, EVIDENCE].copy())
-        scores["rules alone"] = placed(judged["peers"][:, SUM].copy())
-        scores["all of it"] = placed(judged["total"].copy())
+        forest = FOREST_WEIGHT * judged["share"]
+        votes = dict.fromkeys(FAMILIES, forest) | {"stranger": STRANGER_WEIGHT, "rules": RULE_WEIGHT}
+        columns = (*range(len(FAMILIES)), EVIDENCE, STRANGER, SUM)
+        counted = {
+            name: votes.get(name, 1.0) * judged["peers"][:, column]
+            for name, column in zip(PARTS, columns, strict=True)
+        }
+        counted["any forest"] = sum((counted[name] for name in FAMILIES), np.zeros(len(judged)))
+        for name, vote in counted.items():
+            scores[f"without {name}"] = placed(judged["total"] - vote)
+        for name in ("any forest", "evidence", "stranger", "rules"):
+            scores[f"{name} alone"] = placed(counted[name])
+        scores[WHOLE] = placed(judged["total"])
     return scores
 
 

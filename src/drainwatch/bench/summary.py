@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import nan
@@ -11,12 +12,14 @@ import numpy as np
 
 from drainwatch.bench.outcome import (
     LEVELS,
+    QUIET_MS,
     US,
     Facts,
     Outcome,
     Scored,
     alert_at,
     incidents_above,
+    is_part,
     lost_until,
 )
 
@@ -34,26 +37,42 @@ Figures = dict[str, Any]
 
 
 def threshold_for(honest: Sequence[tuple[Facts, Scored]], rate: float) -> float:
-    """Lowest threshold with at most `rate` false incidents an account-month on honest months.
+    """Lowest threshold down to which there are at most `rate` false incidents an account-month.
 
-    Where even the fewest are too many, just above the highest score: no alarm at all.
+    Lower ones may have fewer again, as alarms that go on for days are one incident: they are not
+    meant. Where even the fewest are too many, just above the highest score: no alarm at all.
     """
     months = sum(facts.months for facts, _ in honest)
-    values = np.unique(np.concatenate([scored.alarms for _, scored in honest] or [np.empty(0)]))
-    if not len(values):
+    most = rate * months * (1.0 + 1e-9)  # a rate that was counted is met again
+    scores = np.concatenate([scored.alarms for _, scored in honest] or [np.empty(0)])
+    if not len(scores):
         return 0.0
+    at_ms = np.concatenate([scored.alarms_ms for _, scored in honest]).tolist()
+    owners = [(i, int(account)) for i, (_, scored) in enumerate(honest) for account in scored.accounts]
+    raised: dict[tuple[int, int], list[int]] = {}
+    lowest, count = float(np.nextafter(scores.max(), np.inf)), 0
+    values, order = scores.tolist(), np.argsort(-scores, kind="stable").tolist()
+    for place, i in enumerate(order):
+        count += _incidents_more(raised.setdefault(owners[i], []), at_ms[i])
+        if place + 1 < len(order) and values[order[place + 1]] == values[i]:
+            continue  # scores that are equal come together
+        if count > most:
+            break
+        lowest = values[i]
+    return lowest
 
-    def too_many(threshold: float) -> bool:
-        return sum(incidents_above(scored, threshold) for _, scored in honest) > rate * months
 
-    low, high = 0, len(values)  # values[high:] all hold
-    while low < high:
-        middle = (low + high) // 2
-        if too_many(float(values[middle])):
-            low = middle + 1
-        else:
-            high = middle
-    return float(values[low]) if low < len(values) else float(np.nextafter(values[-1], np.inf))
+def _incidents_more(raised: list[int], at_ms: int) -> int:
+    """Add an alarm to an account's (times, ascending); return by how many that changes its incidents."""
+    place = bisect(raised, at_ms)
+    apart_before = place == 0 or at_ms - raised[place - 1] > QUIET_MS
+    apart_after = place == len(raised) or raised[place] - at_ms > QUIET_MS
+    were_apart = 0 < place < len(raised) and raised[place] - raised[place - 1] > QUIET_MS
+    at_an_end = place in (0, len(raised))
+    raised.insert(place, at_ms)
+    if at_an_end:
+        return int(apart_before and apart_after)
+    return int(apart_before) + int(apart_after) - int(were_apart)
 
 
 def figure_of(lost: float, first: float, everything: float, false_a_month: float) -> float:
@@ -162,6 +181,8 @@ def poisson_interval(count: int) -> tuple[float, float]:
 def calibration_of(honest: Sequence[tuple[Facts, Scored]]) -> list[Figures]:
     """Measured rates of false incidents at stated budgets, with the 90 % interval of what was counted."""
     months = sum(facts.months for facts, _ in honest)
+    if not months:
+        return []
     rows = []
     for budget in BUDGETS:
         count = sum(incidents_above(scored, -float(np.log10(budget))) for _, scored in honest)
@@ -239,34 +260,19 @@ def _level(
     }
     ours["calibration"] = calibration_of([(o.facts, o.scored[level][US]) for o in honest])
     detectors[US] = ours
+    parts: Figures = {}
     for name in names:
         pairs = [(o.facts, o.scored[level][name]) for o in honest]
         drains = [(o.facts, o.scored[level][name]) for o in robbed]
-        precision = [scored.precision for _, scored in drains]
-
-        def at(
-            threshold: float, pairs: Any = pairs, drains: Any = drains, precision: Any = precision
-        ) -> Figures:
-            return figures_of(
-                [(facts, incidents_above(scored, threshold)) for facts, scored in pairs],
-                [(facts, alert_at(scored, threshold)) for facts, scored in drains],
-                precision,
-            )
-
-        if name != US and name in thresholds:
-            detectors[name] = {"threshold": thresholds[name], **at(thresholds[name])}
-        if name in fixed:
-            detectors[f"{name} as used"] = {"threshold": fixed[name], **at(fixed[name])}
-        if name not in detectors or not robbed:
+        if is_part(name):
+            parts[name] = _at(thresholds[name], pairs, drains)
             continue
-        same = at(threshold_for(pairs, ours["false_a_month"]))
-        detectors[name]["at_our_rate"] = {
-            "false_a_month": same["false_a_month"], "equity_lost": same["equity_lost"]["mean"],
-            "recall": same["recall"], "gone": same["gone"]["mean"],
-        }  # fmt: skip
-        detectors[name]["curve"] = [
-            (rate, at(threshold_for(pairs, rate))["equity_lost"]["mean"]) for rate in RATES
-        ]
+        if name != US and name in thresholds:
+            detectors[name] = _at(thresholds[name], pairs, drains)
+        if name in fixed:
+            detectors[f"{name} as used"] = _at(fixed[name], pairs, drains)
+        if name in detectors and robbed:
+            detectors[name] |= _curve(pairs, drains, ours["false_a_month"])
     return {
         "about": LEVELS[level],
         "honest_months": sum(o.facts.months for o in honest),
@@ -276,4 +282,37 @@ def _level(
             float(np.mean([o.facts.lost.sum() / o.facts.equity for o in robbed])) if robbed else None
         ),
         "detectors": detectors,
+        "parts": parts,
+    }
+
+
+def _at(
+    threshold: float, honest: Sequence[tuple[Facts, Scored]], robbed: Sequence[tuple[Facts, Scored]]
+) -> Figures:
+    """Figures of a detector at a threshold."""
+    return {"threshold": threshold} | figures_of(
+        [(facts, incidents_above(scored, threshold)) for facts, scored in honest],
+        [(facts, alert_at(scored, threshold)) for facts, scored in robbed],
+        [scored.precision for _, scored in robbed],
+    )
+
+
+def _curve(
+    honest: Sequence[tuple[Facts, Scored]], robbed: Sequence[tuple[Facts, Scored]], our_rate: float
+) -> Figures:
+    """What is found at our rate, and money lost at `RATES` of false incidents, by thresholds in hindsight."""
+    threshold = threshold_for(honest, our_rate)
+    found = _found([(facts, alert_at(scored, threshold)) for facts, scored in robbed])
+    thresholds = [threshold_for(honest, rate) for rate in RATES]
+    return {
+        "at_our_rate": {
+            "false_a_month": _rate([(facts, incidents_above(scored, threshold)) for facts, scored in honest]),
+            "equity_lost": found["equity_lost"]["mean"],
+            "recall": found["recall"],
+            "gone": found["gone"]["mean"],
+        },
+        "curve": [
+            (rate, float(np.mean([lost_until(f, alert_at(s, low)) / f.equity for f, s in robbed])))
+            for rate, low in zip(RATES, thresholds, strict=True)
+        ],
     }

@@ -441,6 +441,17 @@ FEATURES: tuple[Feature, ...] = (
         "the account had slept e^{value} times as long as usual",
         "SEC 2022 (dormant accounts)",
     ),
+    Feature(
+        "unlike_drift",
+        "nats",
+        "habit",
+        "",
+        "orders that aren't as the account places them, one after another",
+        "max(0, U + ln likelihood ratio of any kind of order (client id prefix, type, maker or taker; new"
+        " market; size) to the account's own, and of the gap between unusual ones), half-life 12 h",
+        "orders are coming in that don't look like this account's own",
+        "Wald 1945",
+    ),
 )
 """Every feature, in the order of a feature row."""
 

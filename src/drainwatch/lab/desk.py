@@ -133,12 +133,12 @@ class Desk:
     silences: list[tuple[float, float]] = field(default_factory=list)  # the owner's program has no orders
     stolen_keys: bool = False
     forged: bool = False
-    now: float = 0.0  # when last an order was placed
     register: Register = field(default_factory=Register)
     lag_s: float = 0.0  # the owner's orders arrive so much later than in the first account of his farm
     raid: Raid | None = None  # while a thief acts who robs several accounts
     mind: np.random.Generator = field(init=False)  # of the owner's choices; `rng` where nothing is said
     names: np.random.Generator = field(init=False)  # of strangers' names; `rng` where nothing is said
+    now: float = 0.0  # when last an order was placed
     _client_number: int = 0
     _related: dict[str, list[str]] = field(default_factory=dict)
 
@@ -170,7 +170,7 @@ class Desk:
         total -= sum(owed * self.usdt(currency, t) for _, currency, owed in self.debts)
         for symbol, (contracts, entry) in self.positions.items():
             spec = self.markets[symbol].spec
-            gain = spec.gain(contracts, entry, self.markets[symbol].fair_price(t)) if contracts else 0.0
+            gain = _gain(spec, contracts, entry, self.markets[symbol].fair_price(t)) if contracts else 0.0
             total += gain * self.usdt(spec.settle, t)
         return total
 
@@ -482,7 +482,7 @@ class Desk:
             (other_order if is_taker else order) if venue.discloses == "orders" else "",
             (order if is_taker else other_order) if venue.discloses == "orders" else "",
             by, to_thief, market.fair_price(t), self.usdt(spec.quote, t), spec.contract_size, note,
-            spec.inverse, account=venue.account,
+            inverse=spec.inverse, account=venue.account,
         )  # fmt: skip
         sides = (order, other_order, own, other) if is_taker else (other_order, order, other, own)
         market.prints.append(
@@ -514,7 +514,7 @@ class Desk:
                 entry = (old + new) / ((old / entry if old else 0.0) + new / price)
         else:
             closed = min(abs(held), abs(contracts)) * (1.0 if held > 0 else -1.0)
-            self._change(ms, spec.settle, spec.gain(closed, entry, price))
+            self._change(ms, spec.settle, _gain(spec, closed, entry, price))
             if abs(contracts) > abs(held):
                 entry = price
         self.positions[spec.symbol] = (held + contracts, entry)
@@ -572,6 +572,12 @@ class Desk:
         rows = (times.tolist(), sides.tolist(), prices.tolist(), amounts.tolist())
         for t, side, price, amount in zip(*rows, strict=True):
             self._deal(self._ms(t), t, market, side, price, amount, "stranger")
+
+
+def _gain(spec: Spec, contracts: float, entry: float, price: float) -> float:
+    """Profit of a position from `entry` to `price`, in units of what the contract settles in."""
+    size = contracts * spec.contract_size
+    return size * (1.0 / entry - 1.0 / price) if spec.inverse else size * (price - entry)
 
 
 def run(agents: list[Agent], end: float) -> None:

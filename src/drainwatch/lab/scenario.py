@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from drainwatch.errors import ConfigError
-from drainwatch.lab import farm, owners, people, regimes, tape, theft, thieves, universe
+from drainwatch.lab import farm, owners, people, tape, theft, thieves, universe
 from drainwatch.lab.desk import THIEF, Agent, Desk, Fill, run
 from drainwatch.lab.draws import choose, log_uniform
 from drainwatch.lab.folder import write_table
@@ -44,8 +44,21 @@ KIND_OF: dict[str, str] = {name: kind.incident for name, kind in thieves.KINDS.i
 FAMILY_OF: dict[str, str] = {name: kind.family for name, kind in thieves.KINDS.items()}
 """The family of attacks that each thief belongs to."""
 
-REGIMES = regimes.REGIMES
+REGIMES: dict[str, str] = {
+    "crash": "Every coin falls within minutes, on every venue, and comes back in part.",
+    "venue_crash": "All prices of this venue fall within minutes; other venues stand.",
+    "pump": "One coin rises many-fold in minutes to hours for reasons of its own.",
+    "listing": "A coin starts to trade, and finds its price in hours of frenzy.",
+    "outage": "The venue stands still: no prints, no quotes, no orders.",
+    "depeg": "A stable coin leaves its peg for hours or days.",
+    "displaced": "One market stands beside its fair value for minutes or hours.",
+    "local_crash": "One market falls through the floor and comes back within minutes.",
+    "calm": "Nothing of all that.",
+}
 """What can be made to happen to the market; left alone, chance decides."""
+
+HELD_OUT_REGIMES = ("venue_crash", "outage")
+"""Regimes that nothing may be trained on: a market that goes mad in a new way must not alarm either."""
 
 HELD_OUT = tuple(name for name in thieves.KINDS if name in thieves.HELD_OUT)
 """Thieves that nothing may be trained on: what has never been seen has to be found as well."""
@@ -128,6 +141,7 @@ def make(
     thief: str | None = None,
     difficulty: float | None = None,
     regime: str | None = None,
+    without: Collection[str] = (),
     accounts: int | None = None,
     own_log: bool = True,
 ) -> Scenario:
@@ -147,6 +161,8 @@ def make(
         0 a blatant thief, 1 a careful one; None draws it.
     regime
         One of `REGIMES`, which then takes place; None leaves all to chance.
+    without
+        Regimes that chance may not bring.
     accounts
         How many accounts the owner trades alike, of which a thief robs one to all; None is one, and a
         few for a `farm`.
@@ -166,7 +182,7 @@ def make(
     if accounts is None:
         accounts = int(rng.integers(farm.FEWEST, farm.MOST + 1)) if owner == "farm" else 1
     difficulty = float(rng.random()) if difficulty is None else difficulty
-    world, coins, books = _world(rng, days, strategy, thief, regime)
+    world, coins, books = _world(rng, days, strategy, thief, regime, without)
     venue = draw_venue(rng, by_hand=strategy == "human", fees=thief == "fee_churn")
     desk = Desk(rng, world, coins, books, venue, difficulty)
     desk.forged = bool(rng.random() < difficulty)
@@ -221,23 +237,28 @@ def _check(
 
 
 def _world(
-    rng: np.random.Generator, days: float, strategy: str, thief: str | None, regime: str | None
+    rng: np.random.Generator,
+    days: float,
+    strategy: str,
+    thief: str | None,
+    regime: str | None,
+    without: Collection[str],
 ) -> tuple[Paths, dict[str, Coin], dict[str, Market]]:
     """Draw a world in which the strategy and the thief have something to do."""
     needs = "" if thief is None else thieves.KINDS[thief].needs
-    asked = set() if regime in {None, regimes.CALM} else {str(regime)}
     if needs == "crash":
-        asked.add("crash")
-    likes = {"stop_holder": ("crash", 0.6), "momentum": ("pump", 0.4)}.get(strategy)
-    if likes is not None and rng.random() < likes[1] and regime != regimes.CALM:
-        asked.add(likes[0])
-    perp = None
-    if needs == "perp":
-        perp = "thin"
-    elif strategy == "perp_trader":
-        perp = str(rng.choice(["liquid", "thin", "inverse"], p=[0.4, 0.4, 0.2]))
-    calm = regime == regimes.CALM and not asked
-    return universe.build(rng, days, regime=regimes.CALM if calm else asked, perp=perp)
+        regime = regime if regime in {"crash", "venue_crash"} else "crash"
+    wanted = {"stop_holder": ("crash", 0.6), "momentum": ("pump", 0.4)}.get(strategy)
+    if wanted is not None and rng.random() < wanted[1]:
+        regime = regime or wanted[0]
+    perp = (
+        "thin"
+        if needs == "perp"
+        else str(rng.choice(["liquid", "thin"]))
+        if strategy == "perp_trader"
+        else None
+    )
+    return universe.build(rng, days, regime=regime, without=without, perp=perp)
 
 
 def _owner(desk: Desk, strategy: str, equity: float) -> list[Agent]:

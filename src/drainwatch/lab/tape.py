@@ -204,6 +204,9 @@ def _draw(desk: Desk, market: Market, discloses: str) -> Columns:
     price = np.maximum(np.round(price / spec.tick), 1.0) * spec.tick
     arrives = np.round(at * 1000.0 + rng.uniform(15.0, 900.0, len(hit))).astype(np.int64)
     amount = _lots(spec, (size / levels)[run] * rng.uniform(0.4, 1.6, len(run)) * spec.depth / unit, price)
+    paying = np.array([False, *[bool(push.owner) for push in market.pushes]])  # by whom a print is
+    pushing = paying[np.maximum(by[hit][run], 0)]
+    desk.pushed(market, at[run][pushing], side[run][pushing], price[pushing], amount[pushing])
     # What a walk leaves is seen at once, and makers often step back from smaller orders, too.
     moved = (levels > 1) | (rng.random(len(hit)) < 0.3)
     after = arrives[moved] + rng.integers(2, 40, int(moved.sum()))
@@ -227,9 +230,6 @@ def _draw(desk: Desk, market: Market, discloses: str) -> Columns:
     last = round(desk.end * 1000.0)
     fits = ~_shut(market, quotes["timestamp"] / 1000.0) & (quotes["timestamp"] < last)
     quotes = {name: column[fits] for name, column in quotes.items()}
-    paying = np.array([False, *[bool(push.owner) for push in market.pushes]])  # by whom a print is
-    pushing = paying[np.maximum(by[hit][run], 0)]
-    desk.pushed(market, at[run][pushing], side[run][pushing], price[pushing], amount[pushing])
     prints = market.prints
     fill = np.array([p.fill for p in prints], dtype=np.int64)
     trades: dict[str, NDArray[Any]] = {

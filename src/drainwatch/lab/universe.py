@@ -163,6 +163,7 @@ def build(
     days: float,
     *,
     regime: str | Collection[str] | None = None,
+    without: Collection[str] = (),
     perp: str | None = None,
 ) -> tuple[Paths, dict[str, Coin], dict[str, Market]]:
     """Draw a world with its markets.
@@ -176,6 +177,8 @@ def build(
     regime
         An episode (or several) that has to take place, of `regimes.NAMES`, or `calm` for none at all.
         Else, and beside it, chance decides.
+    without
+        Episodes of the whole world that chance may not bring.
     perp
         A perpetual that has to be there: `liquid` (on ETH), `thin` (on a half-liquid coin) or `inverse`
         (on BTC, settled in it).
@@ -196,7 +199,7 @@ def build(
         raise ConfigError(f"regime must be one of calm, {', '.join(regimes.NAMES)}, was {unknown[0]!r}")
     if perp not in {None, "liquid", "thin", "inverse"}:
         raise ConfigError(f"perp must be liquid, thin or inverse, was {perp!r}")
-    happening = set() if calm else paths.draw_episodes(rng, days) | asked
+    happening = set() if calm else paths.draw_episodes(rng, days) - set(without) | asked
     coins = draw_coins(rng, listing="listing" in happening)
     world = paths.simulate(rng, list(coins.values()), days, happening)
     names = {role: coin.name for role, coin in coins.items()}
