@@ -31,8 +31,7 @@ STRANGER = EVIDENCE + 1
 SUM = STRANGER + 1
 FOREST_WEIGHT = 0.2
 """Families share their sequence features: their votes overlap."""
-STRANGER_WEIGHT = 3.0
-RULE_WEIGHT = 0.5
+STRANGER_WEIGHT = 2.5
 """Chosen together on tuning seeds: decision 0012."""
 MIN_SCORE = -4.0
 MAX_SCORE = 12.0
@@ -228,7 +227,7 @@ def weigh(
     for rule in range(judge.rule_nats.shape[1]):
         if rules >> rule & 1:
             peers[SUM] += judge.rule_nats[level, rule]
-    return total + RULE_WEIGHT * peers[SUM]
+    return total + peers[SUM]
 
 
 @jit

@@ -142,7 +142,7 @@ def train(
         "command": command,
         "versions": {"drainwatch": __version__, "numpy": np.__version__, "python": platform.python_version()},
     }
-    benign, drains = months // 5, months // 50
+    benign, drains = months // 5, months // 100
     if drains:
         card["metrics"] = try_out(Model(arrays, card), benign=benign, drains=drains, workers=workers, say=say)
     model = Model(arrays, card)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from drainwatch.incidents import Incident
 from drainwatch.lab import scenario, seeds
+from drainwatch.lab.truth import spared
 from drainwatch.model import Model
 from drainwatch.recording import Recording, record
 
@@ -48,6 +49,7 @@ class Trial(NamedTuple):
     """Account-months: several for a farm."""
     false: int
     own: int
+    """Alerts at an owner's own bad fill or within a day after it: right, and counted apart."""
     gone: float | None
     """Share of the theft gone at the alert; None for a theft that was missed, and without one."""
 
@@ -71,7 +73,7 @@ def try_out(model: Model, *, benign: int, drains: int, workers: int = 1, say: Pr
     Returns
     -------
     dict
-        By level: false incidents an account-month (an owner's own bad fill told as such is counted
+        By level: false incidents an account-month (an alert at an owner's own bad fill is counted
         apart), and by thief the share found, and the mean share of the loss that was gone at the
         alert (1 for a drain that was missed).
 
@@ -112,12 +114,13 @@ def _try(job: tuple[int, str | None], model: Model) -> dict[str, Trial]:
     """Replay one scenario at each level of information."""
     seed, thief = job
     made = scenario.make(seed, thief=thief)
-    recording = record(made)
+    recording, right = record(made), spared(made)
     tried = {}
     for level in LEVELS:
         _, incidents = recording.play(ROWS_AT[level], model.arrays, model.card["features"])
-        own = sum(incident.kind == "own_bad_fill" for incident in incidents)
-        gone = None if thief is None else gone_at_alert(made.labels, alerted(recording, incidents))
+        alerts = alerted(recording, incidents)
+        own = int(right[alerts].sum())
+        gone = None if thief is None else gone_at_alert(made.labels, alerts)
         tried[level] = Trial(len(made.accounts), len(incidents) - own, own, gone)
     return tried
 

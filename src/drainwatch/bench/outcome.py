@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from drainwatch.bench.cases import DAYS, Case
 from drainwatch.bench.detectors import Detector, Floats, Seen
-from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, RULE_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM
+from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM
 from drainwatch.engine import Block
 from drainwatch.features.registry import FAMILIES
 from drainwatch.incidents import Incident
@@ -249,7 +249,7 @@ def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str,
     scores = {US: placed(judged["score"])}
     if parts:
         forest = FOREST_WEIGHT * judged["share"]
-        votes = dict.fromkeys(FAMILIES, forest) | {"stranger": STRANGER_WEIGHT, "rules": RULE_WEIGHT}
+        votes = dict.fromkeys(FAMILIES, forest) | {"stranger": STRANGER_WEIGHT}
         columns = (*range(len(FAMILIES)), EVIDENCE, STRANGER, SUM)
         counted = {
             name: votes.get(name, 1.0) * judged["peers"][:, column]

@@ -32,7 +32,7 @@ from drainwatch.trial import in_order
 BUDGET: Final = 0.1
 """False incidents an account-month that every detector's threshold is chosen for."""
 FITTING_MONTHS: Final = 13
-THRESHOLD_MONTHS: Final = 39
+THRESHOLD_MONTHS: Final = 26
 _FIRST_FOR_THRESHOLDS: Final = 800_000
 """Tuning seeds that nobody tunes by hand on."""
 
