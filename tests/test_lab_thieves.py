@@ -63,6 +63,9 @@ def test_every_month_with_a_thief_loses_something(thief: str) -> None:
     shares = []
     for seed in range(30_000, 30_010):
         made = make(seed, thief=thief)
+        if any(episode.kind == "venue_crash" for episode in made.episodes):
+            continue  # what is dear on this venue may be cheap beside fair value then
         shares.append(made.stolen_quote / made.equity_before)
+    assert len(shares) >= 7
     assert min(shares) > 0.0
     assert float(np.median(shares)) > 0.003
