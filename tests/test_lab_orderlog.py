@@ -63,7 +63,6 @@ def test_the_bot_trades_on_when_its_log_has_stopped() -> None:
 
 
 def test_the_bot_trades_on_while_its_log_has_a_hole() -> None:
-<<<<<<< HEAD
     inside = 0
     for seed in range(200, 320):
         made = make(seed, days=2.0, owner="market_maker")
@@ -76,14 +75,6 @@ def test_the_bot_trades_on_while_its_log_has_a_hole() -> None:
         if inside >= 3:
             break
     assert inside >= 3
-=======
-    made = account_with("hole")
-    # The hole may last to the end.
-    logged = np.append(made.orders["timestamp"].to_numpy(), made.fills["timestamp"].max() + 1)
-    longest = int(np.argmax(np.diff(logged)))
-    inside = made.fills["timestamp"].between(logged[longest], logged[longest + 1], inclusive="neither")
-    assert (inside & ~made.fills["order"].isin(made.orders["order"])).sum() >= 3
->>>>>>> markets
 
 
 def test_a_late_log_knows_of_market_orders_after_their_fills() -> None:
