@@ -61,7 +61,7 @@ def test_without_truth_an_oracle_says_so(oracle: OraclePrice) -> None:
 @pytest.mark.parametrize("oracle", ORACLES, ids=lambda oracle: oracle.name)
 @pytest.mark.parametrize(("owner", "thief"), [("momentum", "ping_pong"), ("human", "planted_wall")])
 def test_the_thiefs_fills_score_above_the_owners(oracle: OraclePrice, owner: str, thief: str) -> None:
-    seen = account(5 if owner == "momentum" else 4, owner, thief)
+    seen = account(5 if owner == "momentum" else 7, owner, thief)
     assert seen.truth is not None
     drain = seen.truth["is_drain"].to_numpy()
     scores = oracle.scores(seen)
