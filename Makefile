@@ -50,7 +50,7 @@ model: $(venv)/.set-up-dev ## train models/default anew, to the same bytes (long
 samples: $(venv)/.set-up-dev ## write the samples in data/ anew, to the same bytes
 	@$(python) -m drainwatch.lab.samples data
 
-benchmark: $(venv)/.set-up-dev ## measure what is found, beside other detectors (an hour or two)
+benchmark: $(venv)/.set-up-dev ## measure what is found, beside other detectors (hours)
 	@$(python) -m drainwatch lab bench --ablate --out $(out)/bench
 
 bench: $(venv)/.set-up-dev ## measure the speed of the replay, beside scikit-learn

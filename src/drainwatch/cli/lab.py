@@ -189,7 +189,7 @@ def bench(
     """Measure what drainwatch finds, beside other detectors.
 
     Accounts are of seeds that nothing was trained or tuned on. The whole of it
-    takes two hours or so; --months 13 --drains 1 --stress 0 some minutes.
+    takes hours; --months 13 --drains 1 --stress 0 some minutes.
     """
     with Screen(quiet=quiet, no_color=no_color, debug=debug) as screen:
         from drainwatch.bench.outcome import LEVELS

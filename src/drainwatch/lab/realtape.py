@@ -60,7 +60,8 @@ def _tape(
     )
 
 
-def _file(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """Return the path of a file of the real data; an `InputError` says where it was looked for."""
     if not path.is_file():
         raise InputError(f"expected a file at {path}, found none; see the README of the real data")
     return path
@@ -80,7 +81,7 @@ def xrp_eth(folder: Path) -> RealTape:
         Where the files are absent.
     """
     source = folder / "freqtrade-xrp-eth"
-    raw = pd.read_parquet(_file(source / "XRP_ETH-trades.parquet"))
+    raw = pd.read_parquet(existing(source / "XRP_ETH-trades.parquet"))
     trades = pd.DataFrame(
         {
             "timestamp": raw["timestamp"].astype("int64"),
@@ -92,7 +93,7 @@ def xrp_eth(folder: Path) -> RealTape:
             "side": raw["side"].astype(str),
         }
     )
-    bars = pd.read_feather(_file(source / "XRP_ETH-1m.feather"))
+    bars = pd.read_feather(existing(source / "XRP_ETH-1m.feather"))
     candles = pd.DataFrame(
         {
             "timestamp": bars["date"].dt.as_unit("ms").astype("int64"),
@@ -136,7 +137,7 @@ def bitstamp_2015(folder: Path) -> RealTape:
     quotes: list[tuple[int, float, float, float, float]] = []
     trades: list[tuple[int, str, float, float, str, str | None, str | None]] = []
     taken: list[tuple[int, int, int, float]] = []  # (ms, order, its side, amount taken from it)
-    for ms, kind, body in _events(_file(folder / "bitstamp-l3" / "2015-05-01.log.xz")):
+    for ms, kind, body in _events(existing(folder / "bitstamp-l3" / "2015-05-01.log.xz")):
         price, amount = float(body["price"]), float(body["amount"])
         if kind == "trade":
             taken = [take for take in taken if take[0] >= ms - 2_000]

@@ -9,17 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from drainwatch.errors import InputError
 from drainwatch.lab.orderbook import Book, Order
+from drainwatch.lab.realtape import existing
 
 TRADES = ["timestamp", "id", "price", "amount", "side"]
 QUOTES = ["timestamp", "bid", "ask", "bid_size", "ask_size"]
-
-
-def _file(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"expected a file at {path}, found none; see the README of the real data")
-    return path
 
 
 def binance(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -37,7 +31,7 @@ def binance(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     trades: list[tuple[Any, ...]] = []
     quotes: list[tuple[Any, ...]] = []
-    with gzip.open(_file(path), "rt", encoding="utf-8") as lines:
+    with gzip.open(existing(path), "rt", encoding="utf-8") as lines:
         for line in lines:
             at, _, text = line.partition(" ")
             if "@trade" not in text and "@bookTicker" not in text:
@@ -50,7 +44,7 @@ def binance(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
                     trades.append((ms, str(body["t"]), float(body["p"]), float(body["q"]), side))
             else:
                 quotes.append((ms, *(float(body[name]) for name in "baBA")))
-    quote_frame = pd.DataFrame(quotes, columns=["timestamp", "bid", "ask", "bid_size", "ask_size"])
+    quote_frame = pd.DataFrame(quotes, columns=QUOTES)
     return pd.DataFrame(trades, columns=TRADES), quote_frame
 
 
@@ -68,7 +62,7 @@ def bitstamp_2026(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         Where the files are absent.
     """
     source = folder / "bitstamp-l3"
-    raw = pd.read_csv(_file(source / "trades.csv"))
+    raw = pd.read_csv(existing(source / "trades.csv"))
     trades = pd.DataFrame(
         {
             "timestamp": raw["exchange_timestamp"].astype("int64"),
@@ -78,7 +72,7 @@ def bitstamp_2026(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             "side": raw["side"],
         }
     ).sort_values("timestamp", kind="stable", ignore_index=True)
-    events = pd.read_csv(_file(source / "orders.csv.gz"))
+    events = pd.read_csv(existing(source / "orders.csv.gz"))
     book, quotes = Book(), list[tuple[int, float, float, float, float]]()
     columns = ("exchange_timestamp", "id", "price", "volume", "action", "direction")
     for ms, number, price, volume, action, direction in zip(
@@ -112,7 +106,7 @@ def hyperliquid(folder: Path) -> pd.DataFrame:
     """
     rows: dict[int, tuple[Any, ...]] = {}
     with gzip.open(
-        _file(folder / "hyperliquid-fills" / "sample_data.json.gz"), "rt", encoding="utf-8"
+        existing(folder / "hyperliquid-fills" / "sample_data.json.gz"), "rt", encoding="utf-8"
     ) as lines:
         for line in lines:
             for _, fill in json.loads(line)["events"]:

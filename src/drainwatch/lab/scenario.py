@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from drainwatch.errors import ConfigError
-from drainwatch.lab import farm, owners, people, tape, theft, thieves, universe
+from drainwatch.lab import farm, owners, people, regimes, tape, theft, thieves, universe
 from drainwatch.lab.desk import THIEF, Agent, Desk, Fill, run
 from drainwatch.lab.draws import choose, log_uniform
 from drainwatch.lab.folder import write_table
@@ -44,17 +44,7 @@ KIND_OF: dict[str, str] = {name: kind.incident for name, kind in thieves.KINDS.i
 FAMILY_OF: dict[str, str] = {name: kind.family for name, kind in thieves.KINDS.items()}
 """The family of attacks that each thief belongs to."""
 
-REGIMES: dict[str, str] = {
-    "crash": "Every coin falls within minutes, on every venue, and comes back in part.",
-    "venue_crash": "All prices of this venue fall within minutes; other venues stand.",
-    "pump": "One coin rises many-fold in minutes to hours for reasons of its own.",
-    "listing": "A coin starts to trade, and finds its price in hours of frenzy.",
-    "outage": "The venue stands still: no prints, no quotes, no orders.",
-    "depeg": "A stable coin leaves its peg for hours or days.",
-    "displaced": "One market stands beside its fair value for minutes or hours.",
-    "local_crash": "One market falls through the floor and comes back within minutes.",
-    "calm": "Nothing of all that.",
-}
+REGIMES = regimes.REGIMES
 """What can be made to happen to the market; left alone, chance decides."""
 
 HELD_OUT_REGIMES = ("venue_crash", "outage")
