@@ -4,7 +4,9 @@ DrainwatchError
 ├── InputError        a table can't be read or used as it is (exit status 3)
 ├── ConfigError       a setting is unknown or out of range (exit status 2)
 ├── ModelError        a model file is damaged, of another schema, or doesn't fit
-└── StateError        a snapshot is damaged or of another version
+├── StateError        a snapshot or a store is damaged, of another version, or can't be reached
+└── VenueError        an exchange can't be reached, or answers nonsense
+    └── KeyRefusedError   it doesn't take the key
 
 Every message says what was expected, what was found, where, and what to do.
 """
@@ -27,4 +29,12 @@ class ModelError(DrainwatchError):
 
 
 class StateError(DrainwatchError):
-    """A snapshot is damaged, or was taken by a version or with a model that doesn't match."""
+    """A snapshot or a store is damaged, of another version or model, or can't be reached."""
+
+
+class VenueError(DrainwatchError):
+    """An exchange can't be reached, or answers what its documents don't say. Never holds a key."""
+
+
+class KeyRefusedError(VenueError):
+    """An exchange doesn't take the key: unknown, revoked, expired, or not from this address."""
