@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from drainwatch.events import Names
 from drainwatch.rows import BotOrder, Fill, Market, Quote, Row, Trade
 from drainwatch.watch.encoding import order_of
-from drainwatch.watch.intake import HOLD_BACK_NS, LOG_WAIT_NS, US, Intake
+from drainwatch.watch.intake import HOLD_BACK_NS, US, WAIT_NS, Intake
 
 MS = 1_000_000
 T0 = 1_700_000_000_000 * MS
@@ -74,16 +74,27 @@ def test_a_print_that_is_told_twice_counts_once() -> None:
 
 
 def test_a_fill_of_an_order_that_the_bots_log_lacks_waits_for_the_log_a_moment() -> None:
-    intake = Intake(Names(), ["a"])
+    intake = Intake(Names(), logged=["a"])
     intake.add(fill(10, 1, order="o1"), T0 + 10 * MS)
     assert intake.take(T0 + 11 * MS) == []
-    assert intake.next_ns() == T0 + 10 * MS + LOG_WAIT_NS
+    assert intake.next_ns() == T0 + 10 * MS + WAIT_NS
     order = BotOrder(account="a", order="o1", ts_ns=T0 + 9 * MS)
     intake.add(order, T0 + 300 * MS)
     assert [row for _, row in intake.take(T0 + 300 * MS)] == [order, fill(10, 1, order="o1")]
     intake.add(fill(400, 2, order="thief"), T0 + 400 * MS)
     assert intake.take(T0 + 400 * MS) == []
-    assert [row for _, row in intake.take(T0 + 400 * MS + LOG_WAIT_NS)] == [fill(400, 2, order="thief")]
+    assert [row for _, row in intake.take(T0 + 400 * MS + WAIT_NS)] == [fill(400, 2, order="thief")]
+
+
+def test_a_fill_of_a_market_of_which_nothing_was_heard_waits_for_its_past_a_moment() -> None:
+    intake = Intake(Names(), followed=["x"])
+    intake.add(fill(10, 1), T0 + 10 * MS)
+    intake.add(fill(10, 2, exchange="pushed"), T0 + 10 * MS)
+    assert [row for _, row in intake.take(T0 + 11 * MS)] == [fill(10, 2, exchange="pushed")]
+    intake.add(quote(8), T0 + 200 * MS)
+    assert [row for _, row in intake.take(T0 + 200 * MS)] == [quote(8), fill(10, 1)]
+    intake.add(fill(300, 3), T0 + 300 * MS)
+    assert [row for _, row in intake.take(T0 + 300 * MS)] == [fill(300, 3)]
 
 
 def test_markets_are_known_before_all_else() -> None:

@@ -7,20 +7,21 @@ nothing. A snapshot now and then saves reading the whole journal again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from drainwatch.engine import Block, Engine
 from drainwatch.errors import StateError
-from drainwatch.events import NS_PER_MS, Names
+from drainwatch.events import Names
 from drainwatch.fair import SOURCES
-from drainwatch.rows import BotOrder, Fill, Row
+from drainwatch.rows import Fill, Row
 from drainwatch.store import Store
 from drainwatch.watch.encoding import batch_of, unfit
-from drainwatch.watch.intake import Intake
+from drainwatch.watch.intake import HOLD_BACK_NS, WAIT_NS, Intake
 
 JOURNAL_VERSION: Final = 1
 
@@ -69,8 +70,8 @@ class Core:
     post
         Called within the transaction that keeps an incident, with the incident and what it was when it
         was last told (None: new): puts into the outbox what is to be said.
-    logged
-        Accounts whose bot's order log is followed.
+    logged, followed, hold_back_ns, wait_ns
+        As `Intake` takes them.
     """
 
     def __init__(
@@ -79,22 +80,23 @@ class Core:
         store: Store,
         post: Callable[[dict[str, Any], dict[str, Any] | None], None] | None = None,
         *,
-        logged: Sequence[str] = (),
-        hold_back_ns: int | None = None,
-        log_wait_ns: int | None = None,
+        logged: Collection[str] = (),
+        followed: Collection[str] = (),
+        hold_back_ns: int = HOLD_BACK_NS,
+        wait_ns: int = WAIT_NS,
     ) -> None:
         self._store = store
         self._post = post
         self._make_engine = make_engine
-        self._waits: dict[str, int] = {}
-        if hold_back_ns is not None:
-            self._waits["hold_back_ns"] = hold_back_ns
-        if log_wait_ns is not None:
-            self._waits["log_wait_ns"] = log_wait_ns
-        self._logged = tuple(logged)
+        self._hold_back_ns = hold_back_ns
+        self._new_intake = partial(
+            Intake, logged=logged, followed=followed, hold_back_ns=hold_back_ns, wait_ns=wait_ns
+        )
         self.names = Names()
         self._engine = make_engine(self.names)
-        self.intake = Intake(self.names, self._logged, **self._waits)
+        self.intake = self._new_intake(self.names)
+        self._untaken: list[tuple[int, Row]] = []
+        self._last_ns = 0
         self._told: dict[str, dict[str, Any]] = {}
         self.journalled = 0
         """Number of the last journal entry that the engine was fed."""
@@ -121,22 +123,20 @@ class Core:
         Raises
         ------
         StateError
-            The store can't take it: nothing was judged, and nothing is lost of what it had.
+            The store can't take it: nothing was judged, and nothing is lost. The next call tries again.
         """
-        timed = self.intake.take(now_ns)
+        timed = self._untaken = self._untaken or self.intake.take(now_ns)
         if timed:
             timed = self._journal(timed, now_ns)
+            self._untaken = []
         outcome = self._feed(timed) if timed else Outcome()
         deadline = self._engine.next_deadline()
-        if deadline is not None and now_ns - self._hold_back() >= deadline:
+        if deadline is not None and now_ns - self._hold_back_ns >= deadline:
             # closed by the journal, too: quiet is what the journal shows, not when we looked
             self._engine.advance(max(deadline, self.intake.last_ns))
             outcome.incidents += self._changed()
         self._keep(outcome)
         return outcome
-
-    def _hold_back(self) -> int:
-        return self._waits.get("hold_back_ns", 2_000 * NS_PER_MS)
 
     def _journal(self, timed: list[tuple[int, Row]], now_ns: int) -> list[tuple[int, Row]]:
         fills = [row for _, row in timed if isinstance(row, Fill)]
@@ -203,24 +203,20 @@ class Core:
             self.journalled = 0
         self._told = {incident["id"]: incident for incident in self._store.incidents()}
         last_ns = self._last_ns
-        orders: list[BotOrder] = []
+        self.intake = self._new_intake(self.names)
         count = 0
         for number, entry in self._store.entries(self.journalled):
             timed = _decoder.decode(entry)
             self._keep(self._feed(timed))
             self.journalled = number
             last_ns = max(last_ns, max((at for at, _ in timed), default=0))
-            orders += [row for _, row in timed if isinstance(row, BotOrder)]
+            for _, row in timed:
+                self.intake.remember(row)
             count += 1
             if on_step is not None:
                 on_step(count)
-        self.intake = Intake(self.names, self._logged, **self._waits)
         self.intake.resume(last_ns)
-        for order in orders:
-            self.intake.remember(order)
         return count
-
-    _last_ns: int = 0
 
     def snapshot(self) -> None:
         """Keep the engine's state as of the last journal entry."""

@@ -1,9 +1,9 @@
 """What comes in, put in the order in which it is judged; no clock, no network, no files.
 
 A fill is judged at once. Market rows wait `hold_back`: a fill that arrives late is still judged by what
-was known just before it happened, not by the book that its own order left behind. Where an order log is
-followed, a fill whose order isn't in it yet waits a moment, too: bots write their orders down after they
-have placed them.
+was known just before it happened, not by the book that its own order left behind. Two kinds of fills wait
+a moment, too: those of an order that the bot's log doesn't have yet, as bots write their orders down after
+they have placed them, and those of a market of which nothing was heard yet, while its past is asked for.
 
 What is taken goes on in the contract's order, so that a replay of the journal as files judges the same:
 by time, rows before fills, ties by what the rows say. Whatever comes too late for its own place gets the
@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from drainwatch.events import NS_PER_MS, Names
-from drainwatch.rows import BotOrder, Fill, Market, Row, Trade
+from drainwatch.rows import BotOrder, Candle, Fill, Market, Quote, Row, Trade
 from drainwatch.watch.encoding import known_ns, order_of
 
 US: Final = 1_000
 """Times are whole microseconds: what a float64 of milliseconds can hold."""
 HOLD_BACK_NS: Final = 2_000 * NS_PER_MS
-LOG_WAIT_NS: Final = 1_500 * NS_PER_MS
+WAIT_NS: Final = 1_500 * NS_PER_MS
+"""How long a fill waits for the bot's log, or for its market's past, at most."""
 MOST_HELD: Final = 200_000
 """Market rows held at most; more than this and the oldest go on."""
 REMEMBERED: Final = 200_000
@@ -69,26 +70,31 @@ class Intake:
         Registry whose markets break ties; it may grow.
     logged
         Accounts whose bot's order log is followed.
+    followed
+        Exchanges whose market data are followed: the past of a market that turns up is asked for.
     """
 
     def __init__(
         self,
         names: Names,
-        logged: Iterable[str] = (),
         *,
+        logged: Iterable[str] = (),
+        followed: Iterable[str] = (),
         hold_back_ns: int = HOLD_BACK_NS,
-        log_wait_ns: int = LOG_WAIT_NS,
+        wait_ns: int = WAIT_NS,
     ) -> None:
         self._names = names
         self._logged = frozenset(logged)
+        self._followed = frozenset(followed)
         self._hold_back_ns = hold_back_ns
-        self._log_wait_ns = log_wait_ns
+        self._wait_ns = wait_ns
         self._held: list[tuple[int, int, int, Row]] = []  # known at, number, received, row: a heap
         self._number = 0
         self._fills: list[Waiting] = []
         self._markets: list[Market] = []
         self._prints = _Memory(REMEMBERED)
         self._orders = _Memory(REMEMBERED)
+        self._priced: set[tuple[str, str]] = set()
         self._last_ns = 0
         self._last_fill: tuple[str, ...] | None = None  # key of the last event at `_last_ns`, if a fill
         self.duplicates = 0
@@ -114,11 +120,14 @@ class Intake:
         self._last_ns = max(self._last_ns, last_ns + US)
         self._last_fill = None
 
-    def remember(self, order: BotOrder) -> None:
-        """Know an order of a bot that was taken before, say from the journal."""
-        for key in (order.order, order.client_order_id):
-            if key:
-                self._orders.add((order.account, key))
+    def remember(self, row: Row) -> None:
+        """Know what a row says of markets and orders: one that is taken, or that the journal has."""
+        if isinstance(row, BotOrder):
+            for key in (row.order, row.client_order_id):
+                if key:
+                    self._orders.add((row.account, key))
+        elif isinstance(row, (Trade, Quote, Candle)):
+            self._priced.add((row.exchange, row.symbol))
 
     def add(self, row: Row, received_ns: int) -> None:
         """Take a row that is fit (`encoding.unfit`)."""
@@ -132,8 +141,7 @@ class Intake:
             if not self._prints.add((row.exchange, row.symbol, row.id)):
                 self.duplicates += 1
                 return
-        elif isinstance(row, BotOrder):
-            self.remember(row)
+        self.remember(row)
         at_ns = known_ns(row)
         at_ns -= at_ns % US
         self._number += 1
@@ -142,7 +150,7 @@ class Intake:
     def next_ns(self) -> int | None:
         """When `take` will have something that it hasn't now; None: not before more comes."""
         soonest = [
-            waiting.received_ns + (0 if self._is_logged(waiting.fill) else self._log_wait_ns)
+            waiting.received_ns + (0 if self._is_ready(waiting.fill) else self._wait_ns)
             for waiting in self._fills
         ]
         if self._held:
@@ -170,16 +178,16 @@ class Intake:
         return out
 
     def _is_ripe(self, waiting: Waiting, now_ns: int) -> bool:
-        return now_ns >= waiting.received_ns + self._log_wait_ns or self._is_logged(waiting.fill)
+        return now_ns >= waiting.received_ns + self._wait_ns or self._is_ready(waiting.fill)
 
-    def _is_logged(self, fill: Fill) -> bool:
-        """Whether there is nothing to wait for: no log of this account, or the order is in it."""
+    def _is_ready(self, fill: Fill) -> bool:
+        """Whether there is nothing to wait for."""
+        if fill.exchange in self._followed and (fill.exchange, fill.symbol) not in self._priced:
+            return False
         if fill.account not in self._logged:
             return True
-        return (fill.account, fill.order) in self._orders or (
-            fill.account,
-            fill.client_order_id,
-        ) in self._orders
+        orders = self._orders
+        return (fill.account, fill.order) in orders or (fill.account, fill.client_order_id) in orders
 
     def _take_rows(self, until_ns: int, out: list[tuple[int, Row]]) -> None:
         """Give held rows known at `until_ns` at the latest."""
