@@ -137,10 +137,9 @@ class Intake:
         if isinstance(row, Market):
             self._markets.append(row)
             return
-        if isinstance(row, Trade) and row.id is not None:
-            if not self._prints.add((row.exchange, row.symbol, row.id)):
-                self.duplicates += 1
-                return
+        if isinstance(row, Trade) and row.id and not self._prints.add((row.exchange, row.symbol, row.id)):
+            self.duplicates += 1
+            return
         self.remember(row)
         at_ns = known_ns(row)
         at_ns -= at_ns % US
