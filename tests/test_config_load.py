@@ -198,14 +198,14 @@ SEVERAL = "expected a name of 1 to 40 letters, digits, _ . -, found "
         ("[accounts]", "expected a section `[[accounts]]`, found another value at $.accounts in FILE"),
         ("accounts = [3]", "expected a section `[[accounts]]`, found another value at $.accounts in FILE"),
         ("[[watch]]", "expected a section `[watch]`, found another value at $.watch in FILE"),
-        ('[[accounts]]\nexchange = "okx"', "digits, _ . - at $.accounts[0].name in FILE, found nothing there"),
+        ('[[accounts]]\nexchange = "okx"', "_ . - at $.accounts[0].name in FILE, found nothing there"),
         (LISTS + '[[accounts]]\nname = ""', f"{SEVERAL}`` at $.accounts[1].name in FILE"),
         (LISTS + "[[accounts]]\nnam = 3", "`nam` at $.accounts[1].nam in FILE; did you mean `name`?"),
-        ('[[channels]]\nname = "a"\nkind = "slak"', "`telegram`, `webhook`, found `slak` at $.channels[0].kind in FILE; did you mean `slack`?"),
-        ("[watch]\nhold_back_ms = 1.5", "whole number from 0 to 60000 (ms), found `1.5` at $.watch.hold_back_ms in FILE"),
+        ('[[channels]]\nname = "a"\nkind="slak"', "found `slak` at $.channels[0].kind in FILE; did you mean `slack`?"),
+        ("[watch]\nhold_back_ms = 1.5", "from 0 to 60000 (ms), found `1.5` at $.watch.hold_back_ms in FILE"),
         ("[watch]\nalive_daily = 1", "expected true or false, found `1` at $.watch.alive_daily in FILE"),
         ("[watch]\nrecord = [1]", "expected a path, found `[1]` at $.watch.record in FILE"),
-        (LISTS.replace("ETH/BTC", "ETHBTC"), "`BTC/USDT:USDT`, found `['ETHBTC']` at $.accounts[0].markets in FILE"),
+        (LISTS.replace("ETH/BTC", "ETHBTC"), "found `['ETHBTC']` at $.accounts[0].markets in FILE"),
     ],
 )  # fmt: skip
 def test_wrong_settings_of_the_live_part_are_named(tmp_path: Path, text: str, said: str) -> None:

@@ -35,7 +35,9 @@ FULL = Settings(
         Account(name="wallet", exchange="hyperliquid", address="0x" + "aB" * 20),
     ),
     channels=(
-        Channel(name="phone", kind=ChannelKind.TELEGRAM, url_env="U", chat_id="-1", severity=Severity.CRITICAL),
+        Channel(
+            name="phone", kind=ChannelKind.TELEGRAM, url_env="U", chat_id="-1", severity=Severity.CRITICAL
+        ),
     ),
     inlet=Inlet(enabled=True, port=0, account="main"),
     bots=(Bot(kind=BotKind.HUMMINGBOT, database="/b.sqlite", account="main"),),
