@@ -201,7 +201,7 @@ SEVERAL = "expected a name of 1 to 40 letters, digits, _ . -, found "
         ('[[accounts]]\nexchange = "okx"', "_ . - at $.accounts[0].name in FILE, found nothing there"),
         (LISTS + '[[accounts]]\nname = ""', f"{SEVERAL}`` at $.accounts[1].name in FILE"),
         (LISTS + "[[accounts]]\nnam = 3", "`nam` at $.accounts[1].nam in FILE; did you mean `name`?"),
-        ('[[channels]]\nname = "a"\nkind="slak"', "found `slak` at $.channels[0].kind in FILE; did you mean `slack`?"),
+        ('[[channels]]\nname = "a"\nkind="slak"', "at $.channels[0].kind in FILE; did you mean `slack`?"),
         ("[watch]\nhold_back_ms = 1.5", "from 0 to 60000 (ms), found `1.5` at $.watch.hold_back_ms in FILE"),
         ("[watch]\nalive_daily = 1", "expected true or false, found `1` at $.watch.alive_daily in FILE"),
         ("[watch]\nrecord = [1]", "expected a path, found `[1]` at $.watch.record in FILE"),

@@ -20,8 +20,9 @@ from drainwatch.config import (
     channel_url,
     credentials_of,
     read_secret,
-    store_password,
+    store_url,
 )
+from drainwatch.errors import ConfigError
 
 PLANTED = "PlAnTeD0123456789"
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAw\nBQYDK2Vw\n-----END PRIVATE KEY-----"
@@ -164,6 +165,13 @@ def test_wrong_urls_of_channels_are_refused_and_not_shown(url: str) -> None:
     assert url not in str(caught.value)
 
 
-def test_password_of_the_store() -> None:
-    assert store_password(Watch(), {}) == ""
-    assert store_password(Watch(store_password_env="P"), {"P": PLANTED}) == PLANTED
+def test_password_gets_into_the_url_of_the_store() -> None:
+    assert store_url(Watch(), {}) == "sqlite:///drainwatch.db"
+    watch = Watch(store="postgresql://me@/db?host=/run", store_password_env="P")
+    assert store_url(watch, {"P": "a/b@c:d"}) == "postgresql://me:a%2Fb%40c%3Ad@/db?host=/run"
+
+
+@pytest.mark.parametrize("store", ["sqlite:///a.db", "postgresql://host/db", "postgresql://@host/db"])
+def test_a_password_of_nobody_is_refused(store: str) -> None:
+    with pytest.raises(ConfigError, match=r"at [$]\.watch\.store, found no user"):
+        store_url(Watch(store=store, store_password_env="P"), {"P": PLANTED})

@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from drainwatch.config.agree import given_sources
 from drainwatch.config.settings import Account, Channel, ChannelKind, Url, Watch
@@ -93,15 +94,27 @@ def credentials_of(account: Account, env: Mapping[str, str] | None = None) -> Cr
     return Credentials(key, secret, passphrase)
 
 
-def store_password(watch: Watch, env: Mapping[str, str] | None = None) -> str:
-    """Read the store's password; empty for none.
+def store_url(watch: Watch, env: Mapping[str, str] | None = None) -> str:
+    """Give where the store is, with its password in it: not to be shown.
 
     Raises
     ------
     SecretError
-        It can't be read.
+        The password can't be read.
+    ConfigError
+        There is a password, but nobody whose it could be.
     """
-    return read_secret(watch, "store_password", env)
+    password = read_secret(watch, "store_password", env)
+    if not password:
+        return watch.store
+    scheme, _, rest = watch.store.partition("://")
+    user, at, server = rest.partition("@")
+    if not at or not user:
+        raise ConfigError(
+            "expected `postgresql://USER@HOST/NAME` at $.watch.store, found no user before an @, though a "
+            "password is given: name the user, or take the password out"
+        )
+    return f"{scheme}://{user}:{quote(password, safe='')}@{server}"
 
 
 def channel_url(channel: Channel, env: Mapping[str, str] | None = None) -> str:
