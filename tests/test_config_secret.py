@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from drainwatch.config import (
     Account,
@@ -29,7 +30,7 @@ PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAw\nBQYDK2Vw\n-----END PRIVATE KEY----
 
 
 def account(**where: str) -> Account:
-    return Account(name="main", exchange="binance", **where)
+    return replace(Account(name="main", exchange="binance"), **where)
 
 
 def private(path: Path, text: str, mode: int = 0o600) -> str:

@@ -59,7 +59,12 @@ def test_the_store_gets_its_password_and_nobody_else() -> None:
 def test_room_on_the_disk(tmp_path: Path, free: int, status: Status) -> None:
     settings = Settings(watch=Watch(store=f"sqlite:///{tmp_path}/new/s.db"))
     asked: list[Path] = []
-    checks = by_name(list(check_store(settings, tools(free_bytes=lambda path: asked.append(path) or free))))
+
+    def look(folder: Path) -> int:
+        asked.append(folder)
+        return free
+
+    checks = by_name(list(check_store(settings, tools(free_bytes=look))))
     assert checks["disk of the store"].status is status
     assert asked == [tmp_path]  # the nearest folder that is there
 

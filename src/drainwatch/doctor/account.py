@@ -96,7 +96,7 @@ async def _check_clock(name: str, venue: Venue) -> Check:
         async with asyncio.timeout(ANSWER_S):
             skew_ns = await venue.clock_skew_ns()
     except (TimeoutError, DrainwatchError) as error:
-        return Check(name, Status.WARN, f"not compared: {error or 'no answer'}")
+        return Check(name, Status.WARN, f"not compared: {str(error) or 'no answer'}")
     if skew_ns is None:
         return Check(name, Status.SKIPPED, "this exchange doesn't tell the time")
     found = f"{abs(skew_ns) / 1e6:.0f} ms {'behind' if skew_ns > 0 else 'ahead of'} the exchange's"
