@@ -215,8 +215,12 @@ class Core:
             count += 1
             if on_step is not None:
                 on_step(count)
-        self.intake.resume(last_ns)
+        self.intake.resume(last_ns, self.heard())
         return count
+
+    def heard(self) -> set[tuple[str, str]]:
+        """Exchange and symbol of the markets of which there were rows."""
+        return self._engine.heard()
 
     def snapshot(self) -> None:
         """Keep the engine's state as of the last journal entry."""

@@ -95,6 +95,8 @@ class Intake:
         self._prints = _Memory(REMEMBERED)
         self._orders = _Memory(REMEMBERED)
         self._priced: set[tuple[str, str]] = set()
+        self._started: set[tuple[str, str]] = set()
+        self._past: list[Candle] = []
         self._last_ns = 0
         self._last_fill: tuple[str, ...] | None = None  # key of the last event at `_last_ns`, if a fill
         self.duplicates = 0
@@ -115,10 +117,12 @@ class Intake:
         """Fills that wait to be taken."""
         return len(self._fills)
 
-    def resume(self, last_ns: int) -> None:
-        """Go on after an event at `last_ns`, with nothing at that time."""
+    def resume(self, last_ns: int, heard: Iterable[tuple[str, str]] = ()) -> None:
+        """Go on after an event at `last_ns`, with nothing at that time, knowing which markets were heard."""
         self._last_ns = max(self._last_ns, last_ns + US)
         self._last_fill = None
+        self._started |= set(heard)
+        self._priced |= self._started
 
     def remember(self, row: Row) -> None:
         """Know what a row says of markets and orders: one that is taken, or that the journal has."""
@@ -128,6 +132,8 @@ class Intake:
                     self._orders.add((row.account, key))
         elif isinstance(row, (Trade, Quote, Candle)):
             self._priced.add((row.exchange, row.symbol))
+            if not isinstance(row, Candle):
+                self._started.add((row.exchange, row.symbol))
 
     def add(self, row: Row, received_ns: int) -> None:
         """Take a row that is fit (`encoding.unfit`)."""
@@ -139,6 +145,10 @@ class Intake:
             return
         if isinstance(row, Trade) and row.id and not self._prints.add((row.exchange, row.symbol, row.id)):
             self.duplicates += 1
+            return
+        if isinstance(row, Candle) and (row.exchange, row.symbol) not in self._started:
+            self._past.append(row)
+            self._priced.add((row.exchange, row.symbol))
             return
         self.remember(row)
         at_ns = known_ns(row)
@@ -152,6 +162,8 @@ class Intake:
             waiting.received_ns + (0 if self._is_ready(waiting.fill) else self._wait_ns)
             for waiting in self._fills
         ]
+        if self._past or self._markets:
+            soonest.append(0)
         if self._held:
             soonest.append(self._held[0][0] + self._hold_back_ns)
         return min(soonest, default=None)
@@ -160,6 +172,7 @@ class Intake:
         """Give what counts by now, in order, with the time (ns) at which each counts."""
         out: list[tuple[int, Row]] = [(0, market) for market in self._markets]
         self._markets.clear()
+        out += self._take_past()
         ripe = [w for w in self._fills if self._is_ripe(w, now_ns)]
         if ripe:
             if len(ripe) == len(self._fills):
@@ -175,6 +188,14 @@ class Intake:
         while len(self._held) > MOST_HELD:
             self._take_rows(self._held[0][0], out)
         return out
+
+    def _take_past(self) -> list[tuple[int, Row]]:
+        """Give the past of markets that begin, at its own times: nothing of theirs was before it."""
+        past: list[tuple[int, Row]] = [(known_ns(row), row) for row in self._past]
+        past.sort(key=lambda item: item[0])
+        self._started |= {(row.exchange, row.symbol) for row in self._past}
+        self._past.clear()
+        return past
 
     def _is_ripe(self, waiting: Waiting, now_ns: int) -> bool:
         return now_ns >= waiting.received_ns + self._wait_ns or self._is_ready(waiting.fill)
