@@ -382,7 +382,9 @@ def column(values: list[Any]) -> Any:
         array = pa.array(values)
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError):
         array = None
-    if array is None or pa.types.is_nested(array.type):
+    # among floats Arrow takes true for 1, which it isn't where it stands alone
+    truth = array is not None and pa.types.is_floating(array.type) and bool in set(map(type, values))
+    if array is None or truth or pa.types.is_nested(array.type):
         return pa.array([_json_text(value) for value in values], pa.string())
     return array
 
