@@ -105,8 +105,8 @@ def fill(number: int = 1, **other: Any) -> dict[str, Any]:
     return row | other
 
 
-_WORDS = """buy SELL sell hold 1m 4h 7 7.0 123.0 nan inf 1e5 -1 +1.5 0 0.0 -0 .5 5. 1_0 1e400 1e-320 true false
-limit market maker é ETH/BTC autoclose-1 2023-11-14T22:13:20Z 99999999999999999999999999"""
+_WORDS = """buy SELL sell hold 1m 4h 7 7.0 123.0 nan inf 1e5 -1 +1.5 0 0.0 -0 .5 5. 1_0 1e400 1e-320 true
+false limit market maker é ETH/BTC autoclose-1 2023-11-14T22:13:20Z 99999999999999999999999999"""
 WORDS = st.sampled_from([*_WORDS.split(), "", " ", "1h ", " 7 ", "2023-11-14 22:13:20,5", "\x00"])
 VALUES = st.one_of(
     WORDS,

@@ -12,7 +12,7 @@ import ipaddress
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -184,20 +184,14 @@ def _hello_in(frame: str | bytes) -> dict[str, Any] | None:
 
 def _bearer(request: Request | None) -> str | None:
     """Give what an `Authorization` header holds; None where there is none."""
-    value = _header(request.headers if request is not None else {}, "Authorization")
-    if value is None:
+    if request is None:
         return None
+    values = request.headers.get_all("Authorization")
+    if not values:
+        return None
+    value = values[0] if len(values) == 1 else ""
     scheme, _, word = value.partition(" ")
     return word.strip() if scheme.casefold() == "bearer" else ""
-
-
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    from websockets.exceptions import MultipleValuesError
-
-    try:
-        return headers.get(name)
-    except MultipleValuesError:
-        return ""
 
 
 def _refuse_strangers(token: Token) -> Callable[[ServerConnection, Request], Response | None]:
