@@ -1,1 +1,1 @@
-"""The running watch: what it hears is judged as it comes, and it says how it is."""
+"""Live: the only event loop. Streams in, judged fills and incidents out, nothing lost and nothing twice."""
