@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from bot_databases import FREQTRADE, make, order_of_freqtrade
-from drainwatch.botlogs import database
 from drainwatch.botlogs.database import opened, stamp
 from drainwatch.errors import InputError
 
@@ -70,7 +70,7 @@ def count(path: Path) -> int:
 
 def look(folder: Path) -> dict[str, tuple[int, ...]]:
     """Everything about the files but when they were read."""
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for file in folder.iterdir():
         state = file.stat()
         found[file.name] = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_mode)
@@ -207,7 +207,7 @@ def test_bot_that_starts_during_the_read_makes_it_void(tmp_path: Path) -> None:
 def test_temporary_copies_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    monkeypatch.setattr(database.tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     path = make(tmp_path / "bot.sqlite", FREQTRADE, wal=True)
     with bot_on(path) as bot:
         bot.adds(1)
