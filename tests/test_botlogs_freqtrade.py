@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot_databases import FREQTRADE, make, order_of_freqtrade, run
 from drainwatch.botlogs.freqtrade import FreqtradeLog
+from drainwatch.botlogs.log import SLACK_NS
 from drainwatch.errors import InputError
 from drainwatch.rows import BotOrder
 
@@ -21,7 +22,9 @@ def test_real_database_of_2021_is_read(shared_data: Path) -> None:
     path = shared_data / "bot-databases" / "tradesv3.sqlite"
     found = FreqtradeLog(path, "main").read()
     assert len(found.orders) == 50
-    assert found.orders[0] == BotOrder(account="main", order="127083791", ts_ns=1_619_590_215_066_000_000)
+    assert found.orders[0] == BotOrder(
+        account="main", order="127083791", ts_ns=1_619_590_215_066_000_000 - SLACK_NS
+    )
     assert found.notes == []
     assert all(1_619_000_000_000_000_000 < order.ts_ns < 1_650_000_000_000_000_000 for order in found.orders)
 
@@ -46,9 +49,9 @@ def test_database_of_today_is_read(tmp_path: Path, *, wal: bool) -> None:
     found = FreqtradeLog(path, "main").read()
     assert found.notes == []
     assert found.orders == [
-        BotOrder(account="main", order="127083791", ts_ns=1_777_356_615_066_000_000),
+        BotOrder(account="main", order="127083791", ts_ns=1_777_356_615_066_000_000 - SLACK_NS),
         BotOrder(account="main", order="0b1-uuid", ts_ns=0),
-        BotOrder(account="main", order="5", ts_ns=1_777_356_617_000_001_000),
+        BotOrder(account="main", order="5", ts_ns=1_777_356_617_000_001_000 - SLACK_NS),
     ]
 
 

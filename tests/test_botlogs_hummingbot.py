@@ -8,6 +8,7 @@ import pytest
 
 from bot_databases import HUMMINGBOT, fill_of_hummingbot, make, order_of_hummingbot, run
 from drainwatch.botlogs.hummingbot import HummingbotLog
+from drainwatch.botlogs.log import SLACK_NS
 from drainwatch.errors import InputError
 from drainwatch.rows import BotOrder
 
@@ -21,7 +22,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def order(client: str | None, venue: str | None = None, ms: int = T0) -> BotOrder:
-    return BotOrder(account="main", order=venue, client_order_id=client, ts_ns=ms * 1_000_000)
+    return BotOrder(
+        account="main", order=venue, client_order_id=client, ts_ns=max(0, ms * 1_000_000 - SLACK_NS)
+    )
 
 
 def test_both_ids_of_an_order_are_read(path: Path) -> None:

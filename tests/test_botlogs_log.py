@@ -250,3 +250,14 @@ def test_log_of_another_program_says_what_was_expected(tmp_path: Path) -> None:
     path = make(tmp_path / "other.sqlite", "CREATE TABLE cats (name TEXT); CREATE TABLE dogs (name TEXT)")
     with pytest.raises(InputError, match="found tables cats, dogs"):
         FreqtradeLog(path, "main").read()
+
+
+def test_order_dated_after_its_first_fill_is_known_before_it(tmp_path: Path) -> None:
+    """A bot's clock may be ahead, and a date may be that of the exchange's answer."""
+    path = make(tmp_path / "bot.sqlite", FREQTRADE)
+    order_of_freqtrade(path, (1, "a", "2026-04-28 06:10:15"), (2, "b", "1970-01-01 00:00:01"))
+    first, second = FreqtradeLog(path, "main").read().orders
+    filled_ns = time_ns("2026-04-28 06:09:30", NS_PER_S)
+    assert filled_ns is not None
+    assert 0 < first.ts_ns < filled_ns
+    assert second.ts_ns == 0

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from drainwatch.botlogs.database import stamp
 from drainwatch.errors import InputError
+from drainwatch.events import NS_PER_S
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.rows import BotOrder
 from drainwatch.values import LAST_NS, text_of
@@ -25,6 +26,9 @@ CHUNK: Final = 1000
 """Orders handed over at once."""
 REREAD_S: Final = 30.0
 """A log that seems unchanged is read all the same: two writes can fall into one tick of a file's time."""
+SLACK_NS: Final = 60 * NS_PER_S
+"""So much earlier than its date an order counts as the bot's. Bots date their orders by clocks of their own,
+or when the answer came, which may be after the first fill; and an id can't be known before its order is."""
 PATIENCE_S: Final = 60.0
 """How long a log may be unreadable before that is said."""
 
@@ -181,7 +185,10 @@ def gathered(
         if key not in seen and key not in orders and not known:
             clients.add(line.client_order_id)
             orders[key] = BotOrder(
-                account=account, order=line.order, client_order_id=line.client_order_id, ts_ns=line.ts_ns
+                account=account,
+                order=line.order,
+                client_order_id=line.client_order_id,
+                ts_ns=max(0, line.ts_ns - SLACK_NS),
             )
     return list(orders.values()), Cursor(file, last, frozenset(recent))
 
