@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from drainwatch.errors import ConfigError, StateError
 from drainwatch.notices import NoticeKind
 from drainwatch.rows import Fill
+from drainwatch.sockets import inlet
 from drainwatch.sockets.door import INTERNAL, TRY_LATER, Token
 from drainwatch.sockets.inlet import MAX_ROWS, SLICE_ROWS, STREAM, Inlet
 from socket_fakes import GOOD, VALUES, Clock, Sink, fill, settle, until
@@ -294,6 +295,24 @@ def test_closing_the_inlet_says_nothing_of_bots_gone() -> None:
             await bench.inlet.close()
             await bench.clock.let_pass(1000)
         assert bench.sink.notices == []
+
+    asyncio.run(run())
+
+
+def test_closing_does_not_wait_for_a_store_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inlet, "CLOSE_S", 0.1)
+
+    async def run() -> None:
+        bench = Bench()
+        async with bench, bench.bot() as bot:
+            bench.sink.open.clear()
+            await bot.send(json.dumps(fill(1)))
+            await settle()
+            async with asyncio.timeout(5):
+                await bench.inlet.close()
+            with pytest.raises(ConnectionClosed):
+                await bot.recv()
+        assert bench.sink.got == []
 
     asyncio.run(run())
 

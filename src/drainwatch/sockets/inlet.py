@@ -35,6 +35,8 @@ SLICE_ROWS: Final = 100
 """So many rows are read at a stretch; then the others' turn comes."""
 MAX_TOLD: Final = 100
 """So many rejected rows of a frame are described in its answer."""
+CLOSE_S: Final = 3.0
+"""How long rows that are being stored at the end may take."""
 CLIP: Final = 500
 """Bytes of a bad frame that are kept."""
 
@@ -78,7 +80,7 @@ class Inlet:
         self._host, self._port, self._anywhere = host, port, anywhere
         self._max_clients, self._grace_s, self._patience_s = max_clients, grace_s, patience_s
         self._server: Server | None = None
-        self._n_clients = 0
+        self._serving: set[asyncio.Task[None]] = set()
         self._pushing: Counter[tuple[str, str]] = Counter()
         """Connections that have pushed fills, by exchange and account."""
         self._seen: dict[str, set[str]] = {}
@@ -117,6 +119,10 @@ class Inlet:
         await asyncio.gather(*waits, return_exceptions=True)
         if self._server is not None:
             self._server.close()
+            if self._serving:  # whoever takes the rows may have stopped already
+                await asyncio.wait(self._serving, timeout=CLOSE_S)
+            for task in self._serving:
+                task.cancel()
             await self._server.wait_closed()
             self._server = None
 
@@ -132,16 +138,17 @@ class Inlet:
     # --- one client --------------------------------------------------------------------------------
 
     async def _serve(self, connection: ServerConnection) -> None:
-        if self._n_clients >= self._max_clients:
+        task = asyncio.current_task()
+        if len(self._serving) >= self._max_clients or task is None:
             await connection.close(TRY_LATER, f"more than {self._max_clients} clients")
             return
-        self._n_clients += 1
+        self._serving.add(task)
         try:
             hello = await admit(connection, self._token, eager=False, patience_s=self._patience_s)
             if hello is not None:
                 await self._converse(connection, hello)
         finally:
-            self._n_clients -= 1
+            self._serving.discard(task)
 
     async def _converse(self, connection: ServerConnection, hello: Hello) -> None:
         """Take frames one after the other until the client goes."""
