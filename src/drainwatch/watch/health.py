@@ -218,7 +218,7 @@ def registry(status: Callable[[], Status]) -> CollectorRegistry:
     from prometheus_client.registry import CollectorRegistry
 
     own = CollectorRegistry(auto_describe=False)
-    own.register(_Collector(status))  # type: ignore[arg-type]
+    own.register(_Collector(status))
     return own
 
 
