@@ -42,8 +42,8 @@ def samples() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Callable[[], str]]:
-    """Start a PostgreSQL server of our own; give what makes a new database and returns its URL."""
+    """Start a PostgreSQL server of our own; give what empties its database and returns the URL."""
     import postgres
 
-    with postgres.server() as new_database:
-        yield new_database
+    with postgres.server() as empty_database:
+        yield empty_database

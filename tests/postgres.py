@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def user() -> dict[str, Any]:
 
 @contextmanager
 def server() -> Iterator[Callable[[], str]]:
-    """Run a server; give what makes a new database and returns its URL."""
+    """Run a server; give what empties its database, whoever uses it, and returns the URL."""
     initdb, postgres, owner = binary("initdb"), binary("postgres"), user()
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
@@ -53,22 +52,41 @@ def server() -> Iterator[Callable[[], str]]:
             os.chown(folder, owner["user"], owner["group"])
         data = folder / "data"
         common: dict[str, Any] = {"cwd": folder, "stdin": subprocess.DEVNULL, **owner}
-        made = [initdb, "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        made = [
+            initdb,
+            "-D",
+            str(data),
+            "-U",
+            "tester",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
         subprocess.run(made, check=True, capture_output=True, **common)
         log = (folder / "log").open("wb")
         settings = ("listen_addresses=", "fsync=off", "shared_buffers=16MB", "max_connections=20")
-        command = [postgres, "-D", data, "-k", folder, *(part for s in settings for part in ("-c", s))]
-        with log, subprocess.Popen(command, stdout=log, stderr=log, **common) as process:
+        command = [
+            postgres,
+            "-D",
+            str(data),
+            "-k",
+            str(folder),
+            *(part for s in settings for part in ("-c", s)),
+        ]
+        with log, subprocess.Popen[bytes](command, stdout=log, stderr=log, **common) as process:
             try:
-                yield _databases(folder, process)
+                yield _database(folder, process)
             finally:
-                process.send_signal(signal.SIGINT)  # ends sessions instead of waiting for them
+                process.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
                 process.wait(30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _databases(folder: Path, process: subprocess.Popen[bytes]) -> Callable[[], str]:
+def _database(folder: Path, process: subprocess.Popen[bytes]) -> Callable[[], str]:
     def url(name: str) -> str:
         return f"postgresql://tester@/{name}?host={folder}"
 
@@ -79,12 +97,20 @@ def _databases(folder: Path, process: subprocess.Popen[bytes]) -> Callable[[], s
         except psycopg.OperationalError:
             assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.05)
-    numbers = count()
+    with psycopg.connect(url("postgres"), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE test")
 
-    def new_database() -> str:
-        name = f"test{next(numbers)}"
+    def empty_database() -> str:
+        # one for all: making a database costs more than emptying it
         with psycopg.connect(url("postgres"), autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name}".encode())
-        return url(name)
+            admin.execute("ALTER DATABASE test RESET ALL")
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'test'"
+            )
+        with psycopg.connect(url("test"), autocommit=True) as admin:
+            admin.execute("DROP SCHEMA IF EXISTS drainwatch CASCADE")
+            admin.execute("DROP SCHEMA public CASCADE")
+            admin.execute("CREATE SCHEMA public")
+        return url("test")
 
-    return new_database
+    return empty_database

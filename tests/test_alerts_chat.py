@@ -304,7 +304,9 @@ ANY = st.recursive(
 def test_texts_and_numbers_of_any_kind_do_no_harm(changes: dict[str, Any], what: str) -> None:
     """What is told of an incident comes from our own engine, but its names come from anywhere."""
     kept = {k: v for k, v in changes.items() if isinstance(incident().get(k), str | float | None)}
-    texts = {k: v if isinstance(v, str | float | int | None) else str(v) for k, v in kept.items()}
+    texts: dict[str, Any] = {
+        k: v if isinstance(v, str | float | int | None) else str(v) for k, v in kept.items()
+    }
     made = chat.message_of(incident(**texts), what)
     for channel in (*CHATS, WEBHOOK):
         body = chat.request_of(channel, made).body

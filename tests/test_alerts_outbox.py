@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -41,18 +42,17 @@ def test_an_incident_is_posted_to_every_channel_once(store: Store) -> None:
 
 
 def test_each_news_has_a_key_of_its_own(store: Store) -> None:
+    news: tuple[dict[str, Any], ...] = (
+        {},
+        {"loss": 9.0},
+        {"loss": 30.0},
+        {"loss": 30.0, "escalated_at": START_MS},
+        {"loss": 30.0, "escalated_at": START_MS, "closed_at": START_MS},
+        {"loss": 99.0, "escalated_at": START_MS, "closed_at": START_MS},
+    )
     said = [
-        outbox.post_incident(store, CHANNELS[:1], incident(**changes), number * 60 * S)
-        for number, changes in enumerate(
-            (
-                {"severity": "warning"},
-                {"severity": "warning", "loss": 9.0},
-                {"severity": "warning", "loss": 30.0},
-                {"severity": "warning", "loss": 30.0, "escalated_at": START_MS},
-                {"severity": "warning", "loss": 30.0, "escalated_at": START_MS, "closed_at": START_MS},
-                {"severity": "warning", "loss": 99.0, "escalated_at": START_MS, "closed_at": START_MS},
-            )
-        )
+        outbox.post_incident(store, CHANNELS[:1], incident(severity="warning", **changes), number * 60 * S)
+        for number, changes in enumerate(news)
     ]
     assert said == ["opened", "grew", "grew", "escalated", "closed", None]
     assert [key for key, _, _ in keys(store)] == [

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -446,27 +447,11 @@ def same(store: Store, oracle: Oracle) -> None:
     assert {n: v for n in map(str, range(6)) if (v := store.value(n)) is not None} == oracle.values
 
 
-@pytest.fixture
-def emptied(make_url: MakeUrl) -> Callable[[], str]:
-    """Give the URL of a store that is empty again: faster than a new database each time."""
-    if not (url := make_url()).startswith("postgresql"):
-        return make_url
-
-    def empty() -> str:
-        import psycopg
-
-        with psycopg.connect(url) as connection:
-            connection.execute("DROP SCHEMA IF EXISTS drainwatch CASCADE")
-        return url
-
-    return empty
-
-
 @settings(max_examples=40)
 @given(plan=PLAN)
-def check_against_oracle(emptied: Callable[[], str], plan: list[tuple[str, list[tuple[Any, ...]]]]) -> None:
+def check_against_oracle(make_url: MakeUrl, plan: list[tuple[str, list[tuple[Any, ...]]]]) -> None:
     """Do a random plan to a store and to the oracle."""
-    url = emptied()
+    url = make_url()
     oracle = Oracle()
     with ExitStack() as stack:
         store = open_store(url)
@@ -492,8 +477,8 @@ def check_against_oracle(emptied: Callable[[], str], plan: list[tuple[str, list[
             same(store, oracle)
 
 
-def test_random_operations_do_what_plain_containers_do(emptied: Callable[[], str]) -> None:
-    check_against_oracle(emptied)
+def test_random_operations_do_what_plain_containers_do(make_url: MakeUrl) -> None:
+    check_against_oracle(make_url)
 
 
 # --- killed --------------------------------------------------------------------------------------
@@ -543,10 +528,7 @@ def kill_and_look(url: str, rounds: int, seed: int) -> None:
         assert last >= said, "what was committed is gone"
         assert last <= said + 1
         assert entries == [] or [n for n, _ in entries] == list(range(entries[0][0], last + 1))
-        parts = dict[str, int]()
-        for told_fill in store.fills():
-            number = told_fill.id.partition("-")[0]
-            parts[number] = parts.get(number, 0) + 1
+        parts = Counter(told_fill.id.partition("-")[0] for told_fill in store.fills())
         assert set(parts.values()) <= {3}, "a transaction was kept in part"
         posted = {p.key for p in store.due(2**62, limit=10**6)}
         assert set(parts) == posted
