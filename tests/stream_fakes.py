@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+import logging
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.rows import Fill, Row
@@ -17,6 +29,8 @@ from drainwatch.venues.session import Times
 
 STREAM = "fake private"
 TOKEN = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"  # noqa: S105 - of nobody
+
+MUTE = logging.Logger("server", logging.CRITICAL + 1)  # noqa: LOG001 - it would log addresses
 
 QUICK = Times(
     patience_s=0.15, first_retry_s=0.01, last_retry_s=0.05, steady_s=0.0, close_s=0.2, open_s=2.0,
@@ -169,6 +183,24 @@ class FakeSink:
         return [notice.kind for notice in self.notices]
 
 
+async def flood(socket: ServerConnection, frames: Iterable[str]) -> AsyncIterator[int]:
+    """Send frames flat out, some hundreds a write; gives how many were taken so far."""
+    sent = 0
+    for some in batched(frames, 200):
+        wire = b"".join(Frame(Opcode.TEXT, frame.encode()).serialize(mask=False) for frame in some)
+        socket.transport.write(wire)
+        await socket.drain()
+        sent += len(some)
+        yield sent
+
+
+def batched(frames: Iterable[str], n: int) -> Iterator[list[str]]:
+    """Cut into lists of n."""
+    rest = iter(frames)
+    while some := list(itertools.islice(rest, n)):
+        yield some
+
+
 @contextlib.asynccontextmanager
 async def venue(handler: Handler, **options: object) -> AsyncIterator[tuple[Server, str]]:
     """Serve a handler on loopback; gives the server and its address."""
@@ -177,6 +209,7 @@ async def venue(handler: Handler, **options: object) -> AsyncIterator[tuple[Serv
         with contextlib.suppress(ConnectionClosed):
             await handler(socket)
 
+    options.setdefault("logger", MUTE)
     async with serve(handle, "127.0.0.1", 0, compression=None, **options) as server:  # type: ignore[arg-type]
         host, port = server.sockets[0].getsockname()[:2]
         yield server, f"ws://{host}:{port}/ws/{TOKEN}"
@@ -197,5 +230,5 @@ async def running(work: Awaitable[None]) -> AsyncIterator[asyncio.Task[None]]:
 async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110 - what is waited for knows nothing of events
             await asyncio.sleep(0.002)

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
@@ -22,6 +22,7 @@ from drainwatch.venues.clock import SystemClock, VirtualClock
 from drainwatch.venues.connection import Connection
 from drainwatch.venues.session import Times
 from stream_fakes import (
+    MUTE,
     QUICK,
     STREAM,
     TOKEN,
@@ -180,9 +181,7 @@ def test_a_stream_that_stays_away_is_told_of_once_and_again_when_it_is_back() ->
                 assert "can't be reached" in away.text
                 await asyncio.sleep(0.4)
                 assert len(sink.notices) == 1
-                from websockets.asyncio.server import serve
-
-                async with serve(handler, "127.0.0.1", port):
+                async with serve(handler, "127.0.0.1", port, logger=MUTE):
                     await until(lambda: len(sink.filled) == 2)
                     assert sink.kinds == [NoticeKind.STREAM_CLOSED, NoticeKind.STREAM_BACK]
                     back = sink.notices[1]
@@ -407,7 +406,8 @@ def test_a_thousand_reconnects_leave_nothing_behind() -> None:
         sink = FakeSink()
         times = Times(first_retry_s=0.0, last_retry_s=0.0, steady_s=0.0, close_s=0.2)
         async with venue(handler) as (_, url):
-            stream = connection(FakeSource(url), sink, times)
+            source = FakeSource(url)
+            stream = connection(source, sink, times)
             async with running(stream.run()):
                 await until(lambda: stream.counts.reconnects >= 20)
                 gc.collect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import tracemalloc
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -12,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from drainwatch.venues.clock import SystemClock, VirtualClock
 from drainwatch.venues.connection import Connection
 from drainwatch.venues.session import Times
-from stream_fakes import QUICK, FakeProtocol, FakeSink, FakeSource, message, running, until, venue
+from stream_fakes import QUICK, FakeProtocol, FakeSink, FakeSource, flood, message, running, until, venue
 
 CLOCK = SystemClock()
 READY = message(ready=True)
@@ -63,8 +62,8 @@ def test_frames_that_wait_are_taken_as_one_bunch() -> None:
 
     async def handler(socket: ServerConnection) -> None:
         await socket.send(READY)
-        for i in range(n):
-            await socket.send(message(fill=i))
+        async for _ in flood(socket, (message(fill=i) for i in range(n))):
+            pass
         await stay(socket)
 
     async def scene() -> None:
@@ -84,18 +83,17 @@ def test_a_flood_with_a_slow_consumer_loses_nothing_and_fills_no_memory() -> Non
     async def handler(socket: ServerConnection) -> None:
         nonlocal sent
         await socket.send(READY)
-        for sent in range(1, n + 1):
-            await socket.send(message(fill=sent, padding="x" * 1000))
+        async for sent in flood(socket, (message(fill=i, padding="x" * 1000) for i in range(n))):  # noqa: B007
+            pass
         await stay(socket)
 
     async def scene() -> None:
         sink = FakeSink()
-        sink.slow_s = 1.0
+        sink.slow_s = 0.5
         # Pings are due many times while nothing is read, and must not be taken for a dead peer.
         times = Times(ping_s=0.05, pong_s=0.2, close_s=0.2)
         async with venue(handler, ping_interval=None) as (_, url):
             stream = connection(FakeSource(url), sink, times)
-            tracemalloc.start()
             async with running(stream.run()):
                 await until(lambda: len(sink.calls) == 3, 60)
                 # The server feels the back-pressure: what isn't taken waits with it.
@@ -103,18 +101,17 @@ def test_a_flood_with_a_slow_consumer_loses_nothing_and_fills_no_memory() -> Non
                 assert stream._session is not None
                 assert stream._session._waiting <= 8192
                 assert stream._session._waiting_bytes <= 9 << 20
-                assert tracemalloc.get_traced_memory()[1] < 40 << 20
+                assert sent < 8 * 1024 + 20_000  # ours, the kernel's and the server's buffers
                 sink.slow_s = 0.0
                 await until(lambda: len(sink.heard) == n, 120)
-            tracemalloc.stop()
-        assert sink.ids == list(range(1, n + 1))
+        assert sink.ids == list(range(n))
         assert stream.counts.reconnects == 0
 
     asyncio.run(scene())
 
 
 def test_a_half_open_connection_is_given_up() -> None:
-    made = 0
+    made, over = 0, asyncio.Event()
 
     async def handler(socket: ServerConnection) -> None:
         nonlocal made
@@ -124,24 +121,21 @@ def test_a_half_open_connection_is_given_up() -> None:
         if made == 1:
             await asyncio.sleep(0.05)
             socket.transport.pause_reading()  # alive, but deaf and mute
-            await asyncio.sleep(3600)
+            await over.wait()
+            socket.transport.abort()
         await stay(socket)
 
     async def scene() -> None:
         sink = FakeSink()
         times = Times(ping_s=0.1, pong_s=0.2, close_s=0.1, first_retry_s=0.01)
-        async with venue(handler, ping_interval=None) as (server, url):
+        async with venue(handler, ping_interval=None) as (_, url):
             stream = connection(FakeSource(url), sink, times)
             async with running(stream.run()):
                 began = asyncio.get_running_loop().time()
                 await until(lambda: len(sink.heard) == 2)
                 assert 0.25 < asyncio.get_running_loop().time() - began < 2.0
             assert stream.counts.reconnects == 1
-            for socket in server.connections:
-                socket.transport.abort()
-            for task in asyncio.all_tasks():
-                if "conn_handler" in repr(task):
-                    task.cancel()
+            over.set()
 
     asyncio.run(scene())
 
@@ -192,12 +186,12 @@ def test_ticks_come_when_the_protocol_wants_them() -> None:
             async with running(stream.run()):
                 await until(lambda: sink.filled)
                 start = clock.now_ns()
-                await clock.advance(185)
+                await clock.advance(181)
                 await until(lambda: len(got) == 4)
                 await asyncio.sleep(0.05)
                 await clock.advance(60)
                 (protocol,) = source.protocols
-                assert [t - start for t in protocol.ticks] == [60 * s, 120 * s, 180 * s, 190 * s]
+                assert [t - start for t in protocol.ticks] == [60 * s, 120 * s, 180 * s, 185 * s]
                 await until(lambda: len(sink.heard) == 4)
         assert got == ["login", "ping", "ping", "ping", "ping"]
 
@@ -244,7 +238,7 @@ def test_answers_are_sent_in_order_and_no_faster_than_venues_allow() -> None:
 
     async def handler(socket: ServerConnection) -> None:
         await socket.send(message(ready=True, send=[str(i) for i in range(11)]))
-        async for frame in socket:
+        async for frame in socket:  # noqa: PERF401 - the test looks at the list meanwhile
             got.append((asyncio.get_running_loop().time(), str(frame)))
 
     async def scene() -> None:
@@ -338,8 +332,8 @@ def test_new_symbols_are_passed_on_with_their_exchange() -> None:
 def test_what_was_received_before_the_end_is_still_taken() -> None:
     async def handler(socket: ServerConnection) -> None:
         await socket.send(READY)
-        for i in range(3000):
-            await socket.send(message(fill=i))
+        async for _ in flood(socket, (message(fill=i) for i in range(3000))):
+            pass
         await socket.close()
 
     async def scene() -> None:

@@ -206,8 +206,8 @@ class Connection:
         self._notice(
             self._new_notice(
                 NoticeKind.KEY_REFUSED,
-                f"{self._exchange} doesn't take the key of the stream {self.stream}: {reason}. Nothing is seen "
-                "there until it does. If you didn't revoke it, see who did; then give the watch a new "
+                f"{self._exchange} doesn't take the key of the stream {self.stream}: {reason}. Nothing is "
+                "seen there until it does. If you didn't revoke it, see who did; then give the watch a new "
                 "read-only key.",
                 self._away_since_ns,
             )
@@ -258,7 +258,7 @@ class Connection:
     ) -> Notice:
         return Notice(
             kind=kind,
-            ts_ns=self._clock.now_ns(),
+            ts_ns=until_ns or self._clock.now_ns(),
             text=text,
             exchange=self._exchange,
             account=self._account,

@@ -23,7 +23,7 @@ from drainwatch.venues.protocol import BadMessage, Reading, StreamProtocol, Stre
 
 _NS = 1_000_000_000
 _BUNCH = 1024
-_BUNCH_NS = 5_000_000
+_BUNCH_NS = 20_000_000
 _WAITING_FRAMES = 8192
 _WAITING_BYTES = 8 << 20
 _WAITING_ANSWERS = 10_000
@@ -274,7 +274,7 @@ class Session:
             await self._arrived.wait()
 
     async def _take(self, bunch: _Bunch) -> None:
-        rows, received_ns, ready = bunch.rows, bunch.received_ns, False
+        rows, received_ns = bunch.rows, bunch.received_ns
         take, counts = self._protocol.take, self._counts
         for frame in bunch.frames:
             counts.bytes += len(frame)
@@ -286,16 +286,20 @@ class Session:
                 self._bad(f"a message could not be read: {type(error).__name__}", frame)
                 continue
             rows += reading.rows
-            ready |= reading.ready
             self._do_all(reading)
+            if reading.ready:
+                await self._hand_over(rows, received_ns)
+                rows = []
+                self._stand()
         if bunch.frames:
             counts.frames += len(bunch.frames)
             counts.last_frame_ns = received_ns
-        counts.rows += len(rows)
+        await self._hand_over(rows, received_ns)
+
+    async def _hand_over(self, rows: list[Row], received_ns: int) -> None:
+        self._counts.rows += len(rows)
         if rows:
             await self._sink.rows(rows, received_ns)
-        if ready:
-            self._stand()
 
     def _do(self, reading: Reading | None) -> None:
         """Do what a protocol says outside the stream of frames."""
