@@ -53,6 +53,8 @@ class Reading:
     bad: list[BadMessage] = field(default_factory=list)
     symbols: set[str] = field(default_factory=set)
     """Unified symbols that turned up and aren't subscribed to."""
+    unlisted: set[str] = field(default_factory=set)
+    """The venue's names of markets that aren't in `Symbols`: the list must be read anew. Their fills wait."""
     ready: bool = False
     """The subscription now stands: whatever is missed from here on is a gap. The back-fill starts here."""
     renew: bool = False
@@ -61,6 +63,10 @@ class Reading:
     """Why the connection must be ended and made anew; None to go on."""
     refused: bool = False
     """With `close`: the key isn't taken, trying again at once is useless."""
+    planned: bool = False
+    """With `close`: nothing is wrong, the venue ends every connection some time; connect again at once."""
+    secret: bool = False
+    """The frame holds a key or token, as some venues send them back: it must not be recorded."""
 
 
 class Symbols:
