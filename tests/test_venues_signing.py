@@ -35,7 +35,7 @@ BINANCE = Credentials(
     "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A",
     "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j",
 )
-ORDER = {
+ORDER: dict[str, str | int] = {
     "symbol": "BTCUSDT",
     "side": "SELL",
     "type": "LIMIT",

@@ -43,7 +43,6 @@ FUTURES_TYPES: Final = {
     "TAKE_PROFIT": "limit",
 }
 
-
 FORCED_PREFIXES: Final = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "delivery_autoclose-")
 """Client ids that Binance gives to orders by which it closes a futures position itself."""
 
@@ -56,7 +55,9 @@ def number(text: str, what: str, above: float = -HUGE) -> str:
     ValidationError
         It is no number, or none in the range; the text names `what`.
     """
-    if _DECIMAL(text) is None or not above < float(text) < HUGE:
+    # Nearly all are plain digits, which is seen ten times sooner than by the expression.
+    plain = len(text) < 80 and text.isascii() and text.replace(".", "", 1).isdigit()
+    if not (plain or _DECIMAL(text)) or not above < float(text) < HUGE:
         raise ValidationError(f"{what} must be a decimal number above {above:g}, was {text[:40]!a}")
     return text
 
