@@ -120,7 +120,6 @@ def test_an_ed25519_key_logs_in_to_a_session_and_then_subscribes() -> None:
     reading = protocol.take(frame(reply), NOW_NS)
     assert sent(reading) == [{"id": "subscribe", "method": "userDataStream.subscribe"}]
     assert not reading.ready
-    assert reading.secret, "the reply holds the key"
     reading = protocol.take(
         frame({"id": "subscribe", "status": 200, "result": {"subscriptionId": 0}}), NOW_NS
     )
@@ -232,8 +231,7 @@ def test_a_clock_that_is_off_shows_in_the_answers() -> None:
 def test_it_asks_to_be_renewed_before_binance_ends_it() -> None:
     protocol = standing()
     reading = protocol.tick(NOW_NS + 24 * 3600 * SECOND_NS - 1)
-    assert reading.planned
-    assert reading.close is not None
+    assert str(reading.close).startswith("planned")
     assert reading.notices == []
 
 
@@ -384,8 +382,7 @@ def test_the_end_of_the_subscription_is_told_and_the_connection_made_anew() -> N
 
 def test_a_server_that_is_about_to_stop_is_left_quietly() -> None:
     reading = standing().take(frame({"e": "serverShutdown", "E": 1770123456789}), NOW_NS)
-    assert reading.planned
-    assert reading.close is not None
+    assert str(reading.close).startswith("planned")
     assert reading.notices == []
 
 

@@ -173,7 +173,6 @@ class BinanceSpotPrivate(BinancePrivate):
 
     def _reply(self, reading: Reading, message: messages.SpotFrame, data: bytes, now_ns: int) -> None:
         result = message.result
-        reading.secret = result is not None and result.key is not UNSET
         if message.error is not None:
             self._refused(reading, message.id, message.error, data, now_ns)
         elif message.status != 200 or message.id not in {"login", "subscribe", "time"}:

@@ -80,7 +80,7 @@ class BinanceFuturesPrivate(BinancePrivate):
     def take(self, frame: bytes | str, now_ns: int) -> Reading:
         """Read an event."""
         data = as_bytes(frame)
-        reading = Reading(secret=any(secret.encode() in data for secret in self._secrets))
+        reading = Reading()
         try:
             if data.startswith(b'{"stream"'):
                 event = messages.wrapped_futures_event.decode(data).data
@@ -102,7 +102,6 @@ class BinanceFuturesPrivate(BinancePrivate):
                 )
             self._stamped(reading, event.event_ms, now_ns)
         elif isinstance(event, messages.ListenKeyExpired):
-            reading.secret = True
             self._gone(reading, "expired", now_ns)
         else:
             self._shutdown(reading)

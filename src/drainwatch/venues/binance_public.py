@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -21,14 +21,19 @@ USDM_URL: Final = "wss://fstream.binance.com/public/stream"
 """Has `@trade` and `@bookTicker`; aggregated trades and mark prices would be at `/market/stream`."""
 
 NAMES_A_MESSAGE: Final = 200
-"""So many streams one subscription may name."""
-MESSAGE_EVERY_NS: Final = SECOND_NS // 4
-"""Binance hangs up on more than 5 messages a second, pongs among them."""
+"""So many streams one subscription names."""
 STREAMS: Final = 1024
 """So many streams one connection may carry."""
+ANSWER_NS: Final = 20 * SECOND_NS
+"""A subscription that isn't answered within this time won't be."""
 
 Convert = Callable[["BinancePublic", bytes, int], Trade | Quote | None]
 """Decode a frame of one kind and give its row; None for one that says nothing."""
+
+
+class _Asked(NamedTuple):
+    since_ns: int
+    names: list[str]
 
 
 class BinancePublic(BinanceStream):
@@ -54,21 +59,18 @@ class BinancePublic(BinanceStream):
         self._skew = skew
         self._told = told
         self._queue: list[str] = []
-        self._asked: dict[int, list[str]] = {}
+        self._asked: dict[int, _Asked] = {}
         self._last_id = 0
-        self._sent_ns = 0
         self._open = False
+        self._confirmed = False
         self._stands = False
 
     def opened(self, now_ns: int) -> Reading:
-        """Subscribe to what was wanted so far."""
+        """Subscribe to what was wanted so far; nothing is sent or confirmed where nothing was."""
         self._begin(now_ns)
         self._open = True
         reading = Reading()
-        if not self._queue:
-            # Nothing is wanted yet, so nothing can be missed.
-            self._stands = reading.ready = True
-        self._flush(reading, now_ns)
+        self._subscribe(reading, now_ns)
         return reading
 
     def want(self, symbols: Collection[str], now_ns: int) -> Reading:
@@ -88,27 +90,33 @@ class BinancePublic(BinanceStream):
         self._blind(reading, unknown, "aren't in the venue's list of markets", now_ns)
         self._blind(reading, too_many, f"are too many: one connection carries {STREAMS // 2} markets", now_ns)
         if self._open:
-            self._flush(reading, now_ns)
+            self._subscribe(reading, now_ns)
         return reading
 
     def tick(self, now_ns: int) -> Reading:
-        """Send the next subscription; renew the connection."""
+        """End a connection that doesn't answer, or has lived long enough."""
         ended = self._ended(now_ns)
         if ended is not None:
             return ended
         reading = Reading()
-        self._flush(reading, now_ns)
+        if any(now_ns >= asked.since_ns + ANSWER_NS for asked in self._asked.values()):
+            reading.close = f"Binance didn't answer a subscription within {ANSWER_NS // SECOND_NS} s"
+        self._plan()
         return reading
 
-    def _flush(self, reading: Reading, now_ns: int) -> None:
-        if self._queue and now_ns >= self._sent_ns + MESSAGE_EVERY_NS:
-            names, self._queue = self._queue[:NAMES_A_MESSAGE], self._queue[NAMES_A_MESSAGE:]
+    def _plan(self) -> None:
+        waits = [asked.since_ns + ANSWER_NS for asked in self._asked.values()]
+        self.next_tick_ns = min([self._end_ns, *waits])
+
+    def _subscribe(self, reading: Reading, now_ns: int) -> None:
+        for start in range(0, len(self._queue), NAMES_A_MESSAGE):
+            names = self._queue[start : start + NAMES_A_MESSAGE]
             self._last_id += 1
-            self._asked[self._last_id] = names
-            self._sent_ns = now_ns
+            self._asked[self._last_id] = _Asked(now_ns, names)
             request = {"method": "SUBSCRIBE", "params": names, "id": self._last_id}
             reading.send.append(msgspec.json.encode(request).decode())
-        self.next_tick_ns = self._sent_ns + MESSAGE_EVERY_NS if self._queue else self._end_ns
+        self._queue.clear()
+        self._plan()
 
     def _blind(self, reading: Reading, symbols: Collection[str], why: str, now_ns: int) -> None:
         symbols = sorted(set(symbols) - self._told)
@@ -179,20 +187,24 @@ class BinancePublic(BinanceStream):
             reading.rows.append(row)
 
     def _reply(self, reading: Reading, message: messages.PublicFrame, data: bytes, now_ns: int) -> None:
-        names = self._asked.pop(message.id, None) if isinstance(message.id, int) else None
+        asked = self._asked.pop(message.id, None) if isinstance(message.id, int) else None
         problem = message.error
         if problem is None and message.code is not None:
             problem = messages.Problem(message.code, message.msg)
         if problem is not None:
             self._bad(reading, f"the venue refused a request: {problem.code} {problem.msg}", data)
-            markets = {name.partition("@")[0].upper() for name in names or ()}
+            markets = {name.partition("@")[0].upper() for name in (asked.names if asked else ())}
             known = self.symbols.by_venue
             refused = [known[market].symbol for market in markets if market in known]
+            self.wanted.difference_update(refused)
             self._blind(reading, refused, f"were refused ({plain(problem.msg, 80)})", now_ns)
-        elif names is None or message.result is UNSET:
+        elif asked is None or message.result is UNSET:
             self._bad(reading, "expected a reply to a subscription of ours", data)
-        elif not self._stands:
+        else:
+            self._confirmed = True
+        if self._confirmed and not self._stands and not self._asked:
             self._stands = reading.ready = True
+        self._plan()
 
     def symbol_of(self, venue_symbol: str) -> str:
         """Unified name of a market.

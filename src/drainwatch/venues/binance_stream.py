@@ -61,7 +61,7 @@ class BinanceStream:
         """Give the planned end of the connection, if it is due."""
         if not self._end_ns or now_ns < self._end_ns:
             return None
-        return Reading(close="planned: Binance ends every connection after 24 h", planned=True)
+        return Reading(close="planned: Binance ends every connection after 24 h")
 
     def _bad(self, reading: Reading, reason: str, frame: bytes) -> None:
         """Add a message that isn't understood."""
@@ -73,7 +73,6 @@ class BinanceStream:
     def _shutdown(self, reading: Reading) -> None:
         """Leave a server that is about to be stopped."""
         reading.close = "planned: Binance is about to stop this server"
-        reading.planned = True
 
     def _unread(self, reading: Reading, error: Exception, frame: bytes, known: Collection[str]) -> None:
         """Tell events that are left out from those that can't be read."""

@@ -63,10 +63,6 @@ class Reading:
     """Why the connection must be ended and made anew; None to go on."""
     refused: bool = False
     """With `close`: the key isn't taken, trying again at once is useless."""
-    planned: bool = False
-    """With `close`: nothing is wrong, the venue ends every connection some time; connect again at once."""
-    secret: bool = False
-    """The frame holds a key or token, as some venues send them back: it must not be recorded."""
 
 
 class Symbols:
