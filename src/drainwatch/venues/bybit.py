@@ -29,10 +29,10 @@ from drainwatch.venues.bybit_messages import (
     Execution,
 )
 from drainwatch.venues.protocol import Credentials, Reading, Symbols
-from drainwatch.venues.session import Session
+from drainwatch.venues.session import Session, encode
 from drainwatch.venues.signing import hmac_hex
 from drainwatch.venues.skew import refused_for_time
-from drainwatch.venues.wire import ANY, NS_PER_MS, SHOWN, each, signed_cost
+from drainwatch.venues.wire import ANY, NS_PER_MS, SHOWN, each, price_or_none, signed_cost
 
 URL = "wss://stream.bybit.com"
 """Base; accounts of some countries have others (`stream.bybit-tr.com`, `stream.bybit.kz`)."""
@@ -116,7 +116,7 @@ class BybitPrivate(Session):
     def _begin(self, reading: Reading, now_ns: int) -> None:
         expires = now_ns // NS_PER_MS + LOGIN_MS
         sign = hmac_hex(self._credentials.secret, f"GET/realtime{expires}")
-        reading.send.append(_encode({"op": "auth", "args": [self._credentials.key, expires, sign]}))
+        reading.send.append(encode({"op": "auth", "args": [self._credentials.key, expires, sign]}))
         self._expect_answer(now_ns)
 
     def _read(self, raw: bytes, reading: Reading, now_ns: int) -> None:
@@ -139,7 +139,7 @@ class BybitPrivate(Session):
     def _login(self, message: Envelope, reading: Reading, now_ns: int) -> None:
         if not message.failed:
             # Answered, but the clock for an answer goes on: the subscription is what counts.
-            reading.send.append(_encode({"op": "subscribe", "args": ["execution", "wallet"]}))
+            reading.send.append(encode({"op": "subscribe", "args": ["execution", "wallet"]}))
             return
         code, text = message.ret_code, message.message.lower()
         # Older answers have no code, and the text of some repeats what was sent: it is never shown.
@@ -187,14 +187,14 @@ class BybitPrivate(Session):
             side=side,
             price=item.exec_price,
             amount=item.exec_qty,
-            cost=_price(item.exec_value) if linear_cost else None,
+            cost=price_or_none(item.exec_value) if linear_cost else None,
             order=item.order_id or None,
             client_order_id=item.order_link_id or None,
             type={"Market": "market", "Limit": "limit"}.get(item.order_type or ""),
             taker_or_maker=None if item.is_maker is None else "maker" if item.is_maker else "taker",
             fee_cost=fee,
             fee_currency=_fee_currency(item, market, fee, side),
-            mark=_price(item.mark_price) or _price(item.index_price),
+            mark=price_or_none(item.mark_price) or price_or_none(item.index_price),
             forced=item.exec_type in FORCED or item.create_type in FORCED_ORDERS,
         )
 
@@ -272,7 +272,7 @@ class BybitPublic(Session):
         self._requests += 1
         request = str(self._requests)
         self._asked[request] = topics
-        reading.send.append(_encode({"op": "subscribe", "req_id": request, "args": topics}))
+        reading.send.append(encode({"op": "subscribe", "req_id": request, "args": topics}))
         self._expect_answer(now_ns)
 
     def _read(self, raw: bytes, reading: Reading, now_ns: int) -> None:
@@ -378,10 +378,6 @@ class _Book:
                     side.pop(price, None)
 
 
-def _encode(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 def _is_pong(message: Envelope) -> bool:
     return message.op == "pong" or (message.op == "ping" and not message.failed)
 
@@ -406,14 +402,6 @@ def _moves_nothing(raw: bytes) -> bool:
         return EXECUTION_KIND.decode(raw).exec_type in NO_FILL
     except msgspec.DecodeError:
         return False
-
-
-def _price(text: str | None) -> str | None:
-    """Price as written, if there is one: Bybit writes "" and "0" for none."""
-    if not text:
-        return None
-    cost = signed_cost(text)
-    return cost if cost is not None and not cost.startswith("-") and float(cost) > 0 else None
 
 
 def _fee_currency(item: Execution, market: Market | None, fee: str | None, side: str) -> str | None:

@@ -257,3 +257,8 @@ class DirectSource:
 
     async def renew(self) -> None:
         """Do nothing: such a session lives as long as its connection."""
+
+
+def encode(value: object) -> str:
+    """JSON of a request."""
+    return msgspec.json.encode(value).decode()

@@ -42,8 +42,8 @@ class Skew:
         return Notice(
             kind=NoticeKind.CLOCK_SKEW,
             ts_ns=now_ns,
-            text=f"This computer's clock is {ahead_ns / NS_PER_S:.1f} s behind {self._exchange}'s. Fills can't "
-            "be put in order with prices from elsewhere, and logins may be refused: set the clock (NTP).",
+            text=f"This computer's clock is {ahead_ns / NS_PER_S:.1f} s behind {self._exchange}'s. Fills "
+            "can't be compared with prices from elsewhere, and logins may be refused: set the clock (NTP).",
             exchange=self._exchange,
             stream=self._stream,
             since_ns=self._since_ns,

@@ -79,3 +79,9 @@ def signed_cost(text: str, *, charged_negative: bool = False) -> str | None:
     if not 0 <= value < 1e40 or not (digits[0].isdigit() or digits[0] == "."):
         return None
     return digits if (text != digits) is charged_negative or value == 0 else f"-{digits}"
+
+
+def price_or_none(text: str | None) -> str | None:
+    """Price as written; None where there is none: venues write "" or "0" for it."""
+    cost = signed_cost(text) if text else None
+    return cost if cost is not None and float(cost) > 0 else None
