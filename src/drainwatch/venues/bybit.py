@@ -31,7 +31,7 @@ from drainwatch.venues.bybit_messages import (
 from drainwatch.venues.protocol import Credentials, Reading, Symbols
 from drainwatch.venues.session import Session, encode
 from drainwatch.venues.signing import hmac_hex
-from drainwatch.venues.skew import refused_for_time
+from drainwatch.venues.skew import Skew
 from drainwatch.venues.wire import ANY, NS_PER_MS, SHOWN, each, price_or_none, signed_cost
 
 URL = "wss://stream.bybit.com"
@@ -65,6 +65,8 @@ IGNORED = frozenset(
     }
 )  # fmt: skip
 """First words of topics that exist and don't matter here."""
+IGNORED_OPS = frozenset({"pong", "ping", "unsubscribe", "order"})
+"""First words of operations of which the answer doesn't matter, unless it is a refusal."""
 
 REFUSED = frozenset(
     {10003, 10004, 10005, 10007, 10008, 10009, 10010, 10024, 10027, 10028, 10029, 20003, 33004}
@@ -99,6 +101,7 @@ class BybitPrivate(Session):
         account: str = "default",
         exchange: str = "bybit",
         url: str = URL,
+        skew: Skew | None = None,
     ) -> None:
         super().__init__(
             exchange,
@@ -108,6 +111,7 @@ class BybitPrivate(Session):
             every_s=PING_S,
             account=account,
             credentials=credentials,
+            skew=skew,
         )
         self._credentials = credentials
         self._symbols = symbols
@@ -133,7 +137,7 @@ class BybitPrivate(Session):
                 reading.close = f"the venue refused the subscription to fills: {self._quote(message.message)}"
             else:
                 self._confirm(reading)
-        elif topic not in IGNORED and not _is_pong(message):
+        elif topic not in IGNORED and not _ignored(message):
             self._bad(reading, "expected a known topic or the answer to an operation", raw)
 
     def _login(self, message: Envelope, reading: Reading, now_ns: int) -> None:
@@ -145,8 +149,7 @@ class BybitPrivate(Session):
         # Older answers have no code, and the text of some repeats what was sent: it is never shown.
         in_time = "timestamp" in text or ("expire" in text and "key" not in text)
         if code in TOO_LATE or (code is None and in_time):
-            reading.notices.append(refused_for_time(self.exchange, self.account, self.stream, now_ns))
-            reading.close = "the login was refused: its time is too far from the venue's"
+            self._refused_for_time(reading, now_ns)
         elif code in REFUSED or code is None:
             reading.close = (
                 f"the venue doesn't take the key (code {code if code is not None else 'not given'})"
@@ -239,9 +242,22 @@ class BybitPublic(Session):
         Its markets; what else is wanted belongs to another connection and is left to it.
     """
 
-    def __init__(self, category: str, symbols: Symbols, *, exchange: str = "bybit", url: str = URL) -> None:
+    def __init__(
+        self,
+        category: str,
+        symbols: Symbols,
+        *,
+        exchange: str = "bybit",
+        url: str = URL,
+        skew: Skew | None = None,
+    ) -> None:
         super().__init__(
-            exchange, f"{exchange} {category}", f"{url}/v5/public/{category}", ping=PING, every_s=PING_S
+            exchange,
+            f"{exchange} {category}",
+            f"{url}/v5/public/{category}",
+            ping=PING,
+            every_s=PING_S,
+            skew=skew,
         )
         self._symbols = symbols
         self._wanted: dict[str, None] = {}
@@ -284,7 +300,7 @@ class BybitPublic(Session):
             self._book(message, reading, now_ns)
         elif message.op == "subscribe":
             self._answer(message, reading, raw, now_ns)
-        elif topic not in IGNORED | {"orderbook"} and not _is_pong(message):
+        elif topic not in IGNORED | {"orderbook"} and not _ignored(message):
             self._bad(reading, "expected a known topic or the answer to an operation", raw)
 
     def _answer(self, message: Envelope, reading: Reading, raw: bytes, now_ns: int) -> None:
@@ -378,8 +394,8 @@ class _Book:
                     side.pop(price, None)
 
 
-def _is_pong(message: Envelope) -> bool:
-    return message.op == "pong" or (message.op == "ping" and not message.failed)
+def _ignored(message: Envelope) -> bool:
+    return message.op.split(".", 1)[0] in IGNORED_OPS and not message.failed
 
 
 def _with_raw(data: msgspec.Raw) -> list[tuple[Execution | msgspec.DecodeError, bytes]]:

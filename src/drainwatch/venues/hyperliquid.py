@@ -29,6 +29,7 @@ from drainwatch.venues.hyperliquid_messages import (
 )
 from drainwatch.venues.protocol import Reading, Symbols
 from drainwatch.venues.session import Session, encode
+from drainwatch.venues.skew import Skew
 from drainwatch.venues.wire import NS_PER_MS, SHOWN, each, price_or_none, signed_cost
 
 URL = "wss://api.hyperliquid.xyz/ws"
@@ -97,6 +98,7 @@ class Hyperliquid(Session):
         counterparties: Counterparties | None = None,
         exchange: str = "hyperliquid",
         url: str = URL,
+        skew: Skew | None = None,
     ) -> None:
         super().__init__(
             exchange,
@@ -105,6 +107,7 @@ class Hyperliquid(Session):
             ping=PING,
             every_s=PING_S,
             account="" if address is None else account,
+            skew=skew,
         )
         self._symbols = symbols
         self._address = None if address is None else address_of(address)

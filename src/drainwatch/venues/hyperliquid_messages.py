@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from drainwatch.venues.wire import Above0, Ms, Name, Number, Size
 
-Whole = Annotated[int, Meta(ge=0)]
+Whole = Annotated[int, Meta(ge=0, lt=2**63)]
 
 
 class Envelope(Struct, frozen=True):

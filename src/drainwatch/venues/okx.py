@@ -30,7 +30,7 @@ from drainwatch.venues.okx_messages import (
 from drainwatch.venues.protocol import Credentials, Reading, Symbols
 from drainwatch.venues.session import Session, encode
 from drainwatch.venues.signing import hmac_base64
-from drainwatch.venues.skew import refused_for_time
+from drainwatch.venues.skew import Skew
 from drainwatch.venues.wire import ANY, NS_PER_MS, NS_PER_S, SHOWN, each, price_or_none, signed_cost
 
 URL = "wss://ws.okx.com:8443"
@@ -119,6 +119,7 @@ class OkxPrivate(_OkxSession):
         account: str = "default",
         exchange: str = "okx",
         url: str = URL,
+        skew: Skew | None = None,
     ) -> None:
         super().__init__(
             exchange,
@@ -128,6 +129,7 @@ class OkxPrivate(_OkxSession):
             every_s=PING_S,
             account=account,
             credentials=credentials,
+            skew=skew,
         )
         self._credentials = credentials
         self._symbols = symbols
@@ -176,8 +178,7 @@ class OkxPrivate(_OkxSession):
 
     def _login_failed(self, code: str, reading: Reading, now_ns: int) -> None:
         if code in TOO_LATE:
-            reading.notices.append(refused_for_time(self.exchange, self.account, self.stream, now_ns))
-            reading.close = "the login was refused: its time is too far from the venue's"
+            self._refused_for_time(reading, now_ns)
         elif code in REFUSED:
             reading.close = f"the venue doesn't take the key (code {code})"
             reading.refused = True
@@ -278,10 +279,13 @@ class OkxPublic(_OkxSession):
         *,
         exchange: str = "okx",
         url: str = URL,
+        skew: Skew | None = None,
         channels: tuple[str, ...] = ("trades", "bbo-tbt"),
         path: str = "/ws/v5/public",
     ) -> None:
-        super().__init__(exchange, f"{exchange} public", f"{url}{path}", ping="ping", every_s=PING_S)
+        super().__init__(
+            exchange, f"{exchange} public", f"{url}{path}", ping="ping", every_s=PING_S, skew=skew
+        )
         self._symbols = symbols
         self._channels = channels
         self._wanted: dict[str, None] = {}

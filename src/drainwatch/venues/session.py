@@ -40,6 +40,8 @@ class Session:
         How often to send it.
     credentials
         Nothing in which a part of them occurs is ever shown.
+    skew
+        The stream's, kept through its connections so that nothing is said twice; None for a new one.
     """
 
     headers: Mapping[str, str] = MappingProxyType({})
@@ -54,6 +56,7 @@ class Session:
         every_s: float,
         account: str = "",
         credentials: Credentials | None = None,
+        skew: Skew | None = None,
     ) -> None:
         self.exchange = exchange
         self.account = account
@@ -67,7 +70,7 @@ class Session:
         self._answer_by_ns: int | None = None
         self._is_open = False
         self._stands = False
-        self._skew = Skew(exchange, stream)
+        self._skew = Skew(exchange, stream, account) if skew is None else skew
         self._unlisted = Unlisted()
         self._look_ns = 0
         self._told: set[str] = set()
@@ -200,11 +203,18 @@ class Session:
         if notice is not None:
             reading.notices.append(notice)
 
+    def _refused_for_time(self, reading: Reading, now_ns: int) -> None:
+        """A login was refused because of its time."""
+        notice = self._skew.tell(None, now_ns)
+        if notice is not None:
+            reading.notices.append(notice)
+        reading.close = "the login was refused: its time is too far from the venue's"
+
     def _bad(self, reading: Reading, reason: str, raw: bytes) -> None:
         """Count a bad message; one that repeats a part of the key is counted but not shown."""
         shown = bytes(raw[:SHOWN])
         if self._hides(raw):
-            shown = b"(not shown: a part of the key is in it)"
+            shown = b"(not shown: a part of the key may be in it)"
         reading.bad.append(BadMessage(self.stream, reason, shown))
 
     def _hides(self, raw: bytes) -> bool:
@@ -215,7 +225,7 @@ class Session:
         if not text:
             return "no reason given"
         if self._hides(text.encode(errors="replace")):
-            return "a text with a part of the key in it"
+            return "its reason may repeat a part of the key and isn't shown"
         return ascii(text[:200])
 
     def _notice(self, kind: NoticeKind, text: str, now_ns: int) -> Notice:

@@ -1,63 +1,75 @@
-"""Our clock against the venue's: what was done can't lie ahead."""
+"""Whether this machine's clock and a venue's agree."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from drainwatch.notices import Notice, NoticeKind
 
-NS_PER_S = 1_000_000_000
-LIMIT_NS = 1_000_000_000
-"""How far a venue's time may lie ahead of ours."""
-EVENTS = 3
-"""So many events in a row must lie ahead before it is said ..."""
-SPAN_NS = 5_000_000_000
-"""... over at least this long, so that one odd event isn't enough."""
+LIMIT_NS: Final = 1_000_000_000
+"""Binance refuses a request stamped more than a second ahead of its own clock."""
+SPAN_NS: Final = 30_000_000_000
+SAMPLES: Final = 3
+"""So many events over so long are looked at together: the one that agrees best counts."""
 
 
 class Skew:
-    """Watches the times of a stream's events; says once that our clock is slow, until that is gone.
+    """Compares a venue's time stamps with the local clock.
 
-    Only a slow clock shows: an event from the past may as well be a late message.
+    Of each stretch of at least 30 s and three stamps only the one that agrees best counts, so that a
+    slow network or a single odd stamp says nothing. One `Skew` goes with a stream through all its
+    connections: it speaks once, and again only after the clocks have agreed.
     """
 
-    def __init__(self, exchange: str, stream: str) -> None:
-        self._exchange = exchange
-        self._stream = stream
-        self._in_a_row = 0
+    def __init__(self, exchange: str, stream: str, account: str = "") -> None:
+        self.exchange = exchange
+        self.account = account
+        self.stream = stream
+        self.told = False
+        self.behind_ns: int | None = None
+        """Local minus venue's time in the last stretch; None before the first one is over."""
         self._since_ns = 0
-        self._said = False
+        self._samples = 0
+        self._best_ns = 0
 
-    def saw(self, event_ns: int, now_ns: int) -> Notice | None:
-        """Take an event's time at the venue and the time at which it was read."""
-        ahead_ns = event_ns - now_ns
-        if ahead_ns <= LIMIT_NS:
-            self._in_a_row = 0
-            self._said = False
-            return None
-        if not self._in_a_row:
+    def saw(self, venue_ns: int, now_ns: int) -> Notice | None:
+        """Take a stamp that the venue set just before `now_ns`; give the notice that is due, or None."""
+        offset = now_ns - venue_ns
+        if self._samples == 0:
             self._since_ns = now_ns
-        self._in_a_row += 1
-        if self._said or self._in_a_row < EVENTS or now_ns - self._since_ns < SPAN_NS:
+            self._best_ns = offset
+        elif abs(offset) < abs(self._best_ns):
+            self._best_ns = offset
+        self._samples += 1
+        if self._samples < SAMPLES or now_ns - self._since_ns < SPAN_NS:
             return None
-        self._said = True
+        self._samples = 0
+        self.behind_ns = self._best_ns
+        if abs(self._best_ns) <= LIMIT_NS:
+            self.told = False
+            return None
+        return self.tell(self._best_ns, now_ns)
+
+    def tell(self, offset_ns: int | None, now_ns: int) -> Notice | None:
+        """Give the notice of an offset (local minus venue's time; None: unknown), unless it was given."""
+        if self.told:
+            return None
+        self.told = True
+        if offset_ns is None:
+            found = "The venue refuses this machine's time stamps"
+        elif offset_ns < 0:
+            found = f"This machine's clock is {-offset_ns / 1e9:.1f} s behind the venue's"
+        else:
+            ahead = f"{offset_ns / 1e9:.1f} s"
+            found = f"This machine's clock is {ahead} ahead of the venue's, or its messages come so late"
         return Notice(
             kind=NoticeKind.CLOCK_SKEW,
             ts_ns=now_ns,
-            text=f"This computer's clock is {ahead_ns / NS_PER_S:.1f} s behind {self._exchange}'s. Fills "
-            "can't be compared with prices from elsewhere, and logins may be refused: set the clock (NTP).",
-            exchange=self._exchange,
-            stream=self._stream,
-            since_ns=self._since_ns,
+            text=(
+                f"{found}. Logins may be refused, and fills are judged against the wrong moment: "
+                "set the clock by NTP (timedatectl set-ntp true)."
+            ),
+            exchange=self.exchange,
+            account=self.account,
+            stream=self.stream,
         )
-
-
-def refused_for_time(exchange: str, account: str, stream: str, now_ns: int) -> Notice:
-    """Notice that a login was refused because of its time."""
-    return Notice(
-        kind=NoticeKind.CLOCK_SKEW,
-        ts_ns=now_ns,
-        text=f"{exchange} refused the login because its time is too far from the venue's: "
-        "set this computer's clock (NTP). Until then this stream is deaf.",
-        exchange=exchange,
-        account=account,
-        stream=stream,
-    )
