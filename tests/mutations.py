@@ -24,6 +24,11 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(inner, (*path, key))
 
 
+def plain(raw: bytes) -> Any:
+    """What a frame says, read without the project's code; bytes that aren't text are replaced."""
+    return json.loads(raw.decode(errors="replace"), strict=False)
+
+
 @st.composite
 def spoilt(draw: st.DrawFn, frames: Sequence[Any]) -> bytes:
     """One of the frames (JSON values) with up to three values replaced or removed, or its bytes damaged."""
@@ -37,7 +42,7 @@ def spoilt(draw: st.DrawFn, frames: Sequence[Any]) -> bytes:
         for key in way:
             owner = owner[key]
         if draw(st.booleans()):
-            owner[last] = draw(st.sampled_from(JUNK))
+            owner[last] = copy.deepcopy(draw(st.sampled_from(JUNK)))
         else:
             del owner[last]
     raw = json.dumps(value).encode()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from mutations import spoilt
+from mutations import plain, spoilt
 
 from drainwatch.notices import NoticeKind
 from drainwatch.rows import Balance, Fill, Market, Quote, Trade
@@ -31,7 +31,12 @@ SWAP = Market(
     contract_size=0.01,
 )
 ETH = Market(
-    exchange="okx", symbol="ETH/USDT:USDT", venue_symbol="ETH-USDT-SWAP", base="ETH", quote="USDT", settle="USDT"
+    exchange="okx",
+    symbol="ETH/USDT:USDT",
+    venue_symbol="ETH-USDT-SWAP",
+    base="ETH",
+    quote="USDT",
+    settle="USDT",
 )
 USD = Market(exchange="okx", symbol="BTC/USD", venue_symbol="BTC-USD", base="BTC", quote="USD")
 OPTION = Market(
@@ -248,7 +253,8 @@ def test_fills_that_the_venue_makes_are_forced(category: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "kind"), [("market", "market"), ("optimal_limit_ioc", "market"), ("fok", "limit"), ("trigger", None)]
+    ("told", "kind"),
+    [("market", "market"), ("optimal_limit_ioc", "market"), ("fok", "limit"), ("trigger", None)],
 )
 def test_kinds_of_orders(told: str, kind: str | None) -> None:
     assert fill_of(ordType=told).type == kind
@@ -257,6 +263,15 @@ def test_kinds_of_orders(told: str, kind: str | None) -> None:
 def test_maker_and_index_price() -> None:
     fill = fill_of(execType="M", fillMarkPx="", fillIdxPx="103701")
     assert (fill.taker_or_maker, fill.mark) == ("maker", "103701")
+
+
+@pytest.mark.parametrize("missing", ["tradeId", "fillSz"])
+def test_update_that_may_be_a_fill_is_not_passed_over_in_silence(missing: str) -> None:
+    item = order()
+    del item[missing]
+    reading = private().take(frame(item), NOW)
+    assert (reading.rows, len(reading.bad)) == ([], 1)
+    assert missing in reading.bad[0].reason
 
 
 def test_bad_update_does_not_cost_its_neighbours() -> None:
@@ -282,7 +297,9 @@ def test_fill_of_a_new_listing_waits_for_the_list_and_is_then_given() -> None:
 
 def account(*details: tuple[str, str]) -> str:
     listed = [{"ccy": name, "cashBal": total, "eq": "9", "uTime": "1"} for name, total in details]
-    return json.dumps({"arg": {"channel": "account"}, "data": [{"uTime": "1746947317500", "details": listed}]})
+    return json.dumps(
+        {"arg": {"channel": "account"}, "data": [{"uTime": "1746947317500", "details": listed}]}
+    )
 
 
 def test_account_gives_what_changed() -> None:
@@ -350,7 +367,14 @@ def test_refused_symbol_does_not_end_the_others() -> None:
 
 
 def prints(name: str, *, channel: str = "trades", **changes: Any) -> str:
-    item = {"instId": name, "tradeId": "7", "px": "42219.9", "sz": "0.12", "side": "sell", "ts": "1746947317402"}
+    item = {
+        "instId": name,
+        "tradeId": "7",
+        "px": "42219.9",
+        "sz": "0.12",
+        "side": "sell",
+        "ts": "1746947317402",
+    }
     return json.dumps({"arg": {"channel": channel, "instId": name}, "data": [item | changes]})
 
 
@@ -426,9 +450,9 @@ def test_every_recorded_message_means_what_plain_json_says(shared_data: Path) ->
             assert [(r.id, r.price, r.amount, r.side) for r in rows if isinstance(r, Trade)] == wanted, name
         elif channel == "bbo-tbt":
             wanted = [tuple(float(x) for side in ("bids", "asks") for x in i[side][0][:2]) for i in items]
-            assert [
-                (r.bid, r.bid_size, r.ask, r.ask_size) for r in rows if isinstance(r, Quote)
-            ] == wanted, name
+            assert [(r.bid, r.bid_size, r.ask, r.ask_size) for r in rows if isinstance(r, Quote)] == wanted, (
+                name
+            )
         else:
             assert not rows, name
             assert channel in IGNORED or channel.startswith("candle"), name
@@ -459,7 +483,7 @@ def says_something(reading: Reading) -> bool:
 
 def may_be_silent(raw: bytes) -> bool:
     """Whether a frame is of a kind that is ignored on purpose, or has no items, by plain reading of it."""
-    value = json.loads(raw)
+    value = plain(raw)
     if not isinstance(value, dict) or value.get("event"):
         return False
     data = value.get("data")
@@ -467,7 +491,9 @@ def may_be_silent(raw: bytes) -> bool:
     if channel in IGNORED or channel == "account" or not data:
         return True
     if channel == "orders":
-        return any(not item.get("tradeId") or item.get("fillSz", "") in {"", "0"} for item in data)
+        return any(
+            "" in (item.get("tradeId"), item.get("fillSz")) or item.get("fillSz") == "0" for item in data
+        )
     # Public data of a market that isn't ours, or with an empty side.
     return isinstance(data, list)
 

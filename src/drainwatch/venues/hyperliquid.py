@@ -209,7 +209,7 @@ class Hyperliquid(Session):
         if self._address is None or (told.user or self._address).lower() != self._address:
             self._bad(reading, "expected fills of the address asked for, found another's", raw)
             return
-        if told.fills is None:
+        if not memoryview(told.fills).nbytes:
             if channel == "userFills":
                 self._bad(reading, "expected a list of fills", raw)
             return  # `user` tells of funding and cancellations, too

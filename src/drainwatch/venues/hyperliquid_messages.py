@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from drainwatch.venues.wire import Above0, Ms, Name, Number, Size
 
-Whole = Annotated[int, Meta(ge=0, lt=2**63)]
+Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Envelope(Struct, frozen=True):
@@ -22,7 +22,7 @@ class Envelope(Struct, frozen=True):
 class UserFills(Struct, frozen=True, rename="camel"):
     """Data of `userFills`, and of `user` where it is about fills."""
 
-    fills: msgspec.Raw | None = None
+    fills: msgspec.Raw = msgspec.Raw()
     user: str | None = None
     is_snapshot: bool = False
 

@@ -198,7 +198,7 @@ class OkxPrivate(_OkxSession):
         for raw in ANY.decode(message.data):
             try:
                 head = ORDER_HEAD.decode(raw)
-                if not head.trade_id or head.fill_sz in {"", "0"}:
+                if head.trade_id == "" or head.fill_sz in {"", "0"}:
                     continue
                 item = FILLED_ORDER.decode(raw)
             except msgspec.DecodeError as error:

@@ -29,10 +29,10 @@ class Envelope(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class OrderHead(Struct, frozen=True, rename="camel"):
-    """What tells whether an order's update is a fill."""
+    """What tells whether an order's update is a fill: both are there, if empty, when it isn't."""
 
-    fill_sz: str = ""
-    trade_id: str = ""
+    fill_sz: str | None = None
+    trade_id: str | None = None
 
 
 class FilledOrder(Struct, frozen=True, kw_only=True, rename="camel"):
