@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from mutations import plain, spoilt
 
 from drainwatch.notices import NoticeKind
 from drainwatch.rows import Balance, Fill, Market, Quote, Trade
 from drainwatch.venues.bybit import IGNORED, NO_FILL, BybitPrivate, BybitPublic
 from drainwatch.venues.protocol import Credentials, Reading, Symbols
+from mutations import plain, spoilt
 
 NOW = 1_746_270_401_000_000_000
 KEY = Credentials("the-key", "the-secret")
@@ -75,11 +75,24 @@ def public(category: str = "linear") -> BybitPublic:
 def execution(**changes: Any) -> dict[str, Any]:
     """Give an execution of the documents' form."""
     item = {
-        "category": "linear", "symbol": "BTCUSDT", "execFee": "1.5", "execId": "e1", "execPrice": "95900.1",
-        "execQty": "0.5", "execType": "Trade", "execValue": "47950.05", "markPrice": "95901.48",
-        "indexPrice": "", "orderId": "o1", "orderLinkId": "mine-1", "orderType": "Market", "side": "Sell",
-        "execTime": "1746270400353", "isMaker": False, "seq": 1,
-    }  # fmt: skip
+        "category": "linear",
+        "symbol": "BTCUSDT",
+        "execFee": "1.5",
+        "execId": "e1",
+        "execPrice": "95900.1",
+        "execQty": "0.5",
+        "execType": "Trade",
+        "execValue": "47950.05",
+        "markPrice": "95901.48",
+        "indexPrice": "",
+        "orderId": "o1",
+        "orderLinkId": "mine-1",
+        "orderType": "Market",
+        "side": "Sell",
+        "execTime": "1746270400353",
+        "isMaker": False,
+        "seq": 1,
+    }
     return item | changes
 
 
@@ -362,10 +375,15 @@ def print_frame(**changes: Any) -> str:
 def test_public_trade() -> None:
     assert public().take(print_frame(), NOW).rows == [
         Trade(
-            exchange="bybit", symbol="BTC/USDT:USDT", ts_ns=1_746_270_400_000_000_000, price=27451.5, amount=0.01,
-            id="t1", side="buy",
+            exchange="bybit",
+            symbol="BTC/USDT:USDT",
+            ts_ns=1_746_270_400_000_000_000,
+            price=27451.5,
+            amount=0.01,
+            id="t1",
+            side="buy",
         )
-    ]  # fmt: skip
+    ]
 
 
 def test_negotiated_trade_says_nothing_of_the_market() -> None:
@@ -394,8 +412,12 @@ def test_best_quotes_follow_snapshot_and_changes() -> None:
         assert not reading.bad
         quotes.append([(q.bid, q.ask, q.bid_size, q.ask_size) for q in reading.rows if isinstance(q, Quote)])
     assert quotes == [
-        [(100.0, 101.0, 1.0, 2.0)], [(100.5, 101.0, 3.0, 2.0)], [], [(100.5, 100.9, 3.0, 4.0)], [(90.0, 91.0, 1.0, 1.0)]
-    ]  # fmt: skip
+        [(100.0, 101.0, 1.0, 2.0)],
+        [(100.5, 101.0, 3.0, 2.0)],
+        [],
+        [(100.5, 100.9, 3.0, 4.0)],
+        [(90.0, 91.0, 1.0, 1.0)],
+    ]
 
 
 def test_quote_has_the_matching_engines_time() -> None:
@@ -438,21 +460,19 @@ def test_every_recorded_message_means_what_plain_json_says(shared_data: Path) ->
         assert not reading.bad, name
         wanted: list[tuple[Any, ...]] = []
         if topic.startswith("execution"):
-            for item in message["data"]:
-                wanted.append(
-                    (
-                        item["execId"],
-                        item["orderId"],
-                        item["side"].lower(),
-                        item["execPrice"],
-                        item["execQty"],
-                    )
-                    + (
-                        int(item["execTime"]) * 1_000_000,
-                        item.get("execFee"),
-                        item.get("orderLinkId") or None,
-                    )
+            wanted = [
+                (
+                    item["execId"],
+                    item["orderId"],
+                    item["side"].lower(),
+                    item["execPrice"],
+                    item["execQty"],
+                    int(item["execTime"]) * 1_000_000,
+                    item.get("execFee"),
+                    item.get("orderLinkId") or None,
                 )
+                for item in message["data"]
+            ]
             got = [
                 (r.id, r.order, r.side, r.price, r.amount, r.ts_ns, r.fee_cost, r.client_order_id)
                 for r in reading.rows
@@ -480,8 +500,11 @@ def test_every_recorded_public_message_means_what_plain_json_says(shared_data: P
     (item,) = messages["ws_public_trade.json"]["data"]
     assert isinstance(trade, Trade)
     assert (trade.price, trade.amount, trade.id, trade.side) == (
-        float(item["p"]), float(item["v"]), item["i"], item["S"].lower()
-    )  # fmt: skip
+        float(item["p"]),
+        float(item["v"]),
+        item["i"],
+        item["S"].lower(),
+    )
     (quote,) = stream.take(json.dumps(messages["ws_orderbook_snapshot.json"]), NOW).rows
     data = messages["ws_orderbook_snapshot.json"]["data"]
     assert isinstance(quote, Quote)

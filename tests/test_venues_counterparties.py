@@ -12,9 +12,16 @@ SYMBOL = "BTC/USDC:USDC"
 
 def fill(id_: str, side: str = "buy", order: str = "1") -> Fill:
     return Fill(
-        exchange="hyperliquid", account="alice", symbol=SYMBOL, id=id_, ts_ns=1, side=side, price="1", amount="1",
+        exchange="hyperliquid",
+        account="alice",
+        symbol=SYMBOL,
+        id=id_,
+        ts_ns=1,
+        side=side,
+        price="1",
+        amount="1",
         order=order,
-    )  # fmt: skip
+    )
 
 
 def join() -> Counterparties:
@@ -29,16 +36,16 @@ def test_print_that_came_before_names_the_other_side_at_once() -> None:
     assert both.print(SYMBOL, "7", ME, OTHER) == []
     (got,) = both.fill(fill("7"), ME, 0)
     assert got.counterparty == OTHER
-    assert both.next_ns is None
+    assert both.next_ns() is None
 
 
 def test_fill_waits_for_its_print() -> None:
     both = join()
     assert both.fill(fill("7", "sell"), ME, 5) == []
-    assert both.next_ns == 5 + HOLD_NS
+    assert both.next_ns() == 5 + HOLD_NS
     (got,) = both.print(SYMBOL, "7", OTHER, ME)
     assert got.counterparty == OTHER
-    assert both.next_ns is None
+    assert both.next_ns() is None
     assert both.due(10**18) == []
 
 
@@ -49,7 +56,7 @@ def test_fill_waits_no_longer_than_a_moment() -> None:
     assert both.due(5 + HOLD_NS - 1) == []
     (got,) = both.due(5 + HOLD_NS)
     assert got == fill("7")
-    assert both.next_ns == 6 + HOLD_NS
+    assert both.next_ns() == 6 + HOLD_NS
     assert both.print(SYMBOL, "7", ME, OTHER) == []
 
 
@@ -99,8 +106,7 @@ def test_each_fill_is_given_exactly_once_and_never_late(steps: list[tuple[str, i
     given_back: list[str] = []
     for number, (what, id_, wait) in enumerate(steps):
         now += wait
-        for one in both.due(now):
-            given_back.append(one.order or "")
+        given_back += [one.order or "" for one in both.due(now)]
         if what == "fill":
             sent[str(number)] = now
             given_back += [one.order or "" for one in both.fill(fill(str(id_), order=str(number)), ME, now)]
@@ -110,6 +116,6 @@ def test_each_fill_is_given_exactly_once_and_never_late(steps: list[tuple[str, i
         assert set(overdue) <= set(given_back)
     given_back += [one.order or "" for one in both.due(now + HOLD_NS)]
     assert sorted(given_back) == sorted(sent)
-    assert both.next_ns is None
+    assert both.next_ns() is None
     assert not both._held
     assert not both._order

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from mutations import plain, spoilt
 
 from drainwatch.errors import ConfigError
 from drainwatch.rows import Fill, Market, Quote, Row, Trade
 from drainwatch.venues.counterparties import HOLD_NS, Counterparties
 from drainwatch.venues.hyperliquid import IGNORED, Hyperliquid
 from drainwatch.venues.protocol import Reading, Symbols
+from mutations import plain, spoilt
 
 NOW = 1_761_584_400_000_000_000
 ME = "0x31ca8395cf837de08b24da3f660e77761dfb974b"
@@ -57,10 +57,23 @@ def stands(kind: str, **more: str) -> str:
 def user_fill(**changes: Any) -> dict[str, Any]:
     """Give a fill of the documents' form."""
     item = {
-        "coin": "BTC", "px": "66653.0", "sz": "0.001", "side": "A", "time": 1761584399797, "startPosition": "-1",
-        "dir": "Open Short", "closedPnl": "0.0", "hash": "0xe2", "oid": 55, "crossed": True, "fee": "0.009997",
-        "tid": 745, "cloid": "0xe8d5", "feeToken": "USDC", "twapId": None,
-    }  # fmt: skip
+        "coin": "BTC",
+        "px": "66653.0",
+        "sz": "0.001",
+        "side": "A",
+        "time": 1761584399797,
+        "startPosition": "-1",
+        "dir": "Open Short",
+        "closedPnl": "0.0",
+        "hash": "0xe2",
+        "oid": 55,
+        "crossed": True,
+        "fee": "0.009997",
+        "tid": 745,
+        "cloid": "0xe8d5",
+        "feeToken": "USDC",
+        "twapId": None,
+    }
     return item | changes
 
 
@@ -74,9 +87,15 @@ def prints(*items: dict[str, Any]) -> str:
 
 def print_(**changes: Any) -> dict[str, Any]:
     item = {
-        "coin": "BTC", "side": "A", "px": "66653.0", "sz": "0.001", "hash": "0xe2", "time": 1761584399797, "tid": 745,
+        "coin": "BTC",
+        "side": "A",
+        "px": "66653.0",
+        "sz": "0.001",
+        "hash": "0xe2",
+        "time": 1761584399797,
+        "tid": 745,
         "users": [OTHER, ME],
-    }  # fmt: skip
+    }
     return item | changes
 
 
@@ -213,7 +232,8 @@ def test_bad_fill_does_not_cost_its_neighbours() -> None:
 
 
 def test_other_news_of_the_address_is_no_news() -> None:
-    for data in ({"funding": {"coin": "BTC"}}, {"nonUserCancel": []}):
+    news: list[dict[str, Any]] = [{"funding": {"coin": "BTC"}}, {"nonUserCancel": []}]
+    for data in news:
         assert watching().take(text("user", data), NOW) == Reading()
 
 
@@ -285,9 +305,16 @@ def test_conversion_of_dust_has_no_other_side() -> None:
 def test_print_names_both_sides_in_lower_case() -> None:
     (trade,) = Hyperliquid(symbols()).take(prints(print_(users=["0xAB", "0xCD"], side="B")), NOW).rows
     assert trade == Trade(
-        exchange="hyperliquid", symbol="BTC/USDC:USDC", ts_ns=1_761_584_399_797_000_000, price=66653.0, amount=0.001,
-        id="745", side="buy", buyer="0xab", seller="0xcd",
-    )  # fmt: skip
+        exchange="hyperliquid",
+        symbol="BTC/USDC:USDC",
+        ts_ns=1_761_584_399_797_000_000,
+        price=66653.0,
+        amount=0.001,
+        id="745",
+        side="buy",
+        buyer="0xab",
+        seller="0xcd",
+    )
 
 
 def bbo(bid: dict[str, Any] | None, ask: dict[str, Any] | None) -> str:
@@ -300,10 +327,15 @@ def test_best_quote() -> None:
     )
     assert reading.rows == [
         Quote(
-            exchange="hyperliquid", symbol="BTC/USDC:USDC", ts_ns=1_761_584_399_797_000_000, bid=1.5, ask=1.6,
-            bid_size=2.0, ask_size=3.0,
+            exchange="hyperliquid",
+            symbol="BTC/USDC:USDC",
+            ts_ns=1_761_584_399_797_000_000,
+            bid=1.5,
+            ask=1.6,
+            bid_size=2.0,
+            ask_size=3.0,
         )
-    ]  # fmt: skip
+    ]
 
 
 def test_empty_side_is_no_quote() -> None:
@@ -335,8 +367,17 @@ def test_recorded_messages_mean_what_plain_json_says(shared_data: Path) -> None:
             if isinstance(r, Fill)
         ]
         assert got == [
-            (market(i["coin"]).symbol, i["px"], i["sz"], {"B": "buy", "A": "sell"}[i["side"]])
-            + (i["time"] * 1_000_000, str(i["tid"]), str(i["oid"]), i["fee"], i["feeToken"])
+            (
+                market(i["coin"]).symbol,
+                i["px"],
+                i["sz"],
+                {"B": "buy", "A": "sell"}[i["side"]],
+                i["time"] * 1000000,
+                str(i["tid"]),
+                str(i["oid"]),
+                i["fee"],
+                i["feeToken"],
+            )
             for i in items
         ]
         forced = {i["tid"] for i in items if i["dir"] in {"Spot Dust Conversion", "Net Child Vaults"}}
@@ -474,7 +515,7 @@ def may_be_silent(raw: bytes) -> bool:
     if channel in IGNORED | {"subscriptionResponse"}:
         return True
     if channel == "bbo":
-        return None in data["bbo"] or data["coin"] not in {"BTC"}
+        return None in data["bbo"] or data["coin"] != "BTC"
     if channel == "trades":
         return all(item["coin"] not in {"BTC", "@107"} for item in data)
     return channel in {"userFills", "user"} and data["fills"] == []

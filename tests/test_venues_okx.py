@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from mutations import plain, spoilt
 
 from drainwatch.notices import NoticeKind
 from drainwatch.rows import Balance, Fill, Market, Quote, Trade
 from drainwatch.venues.okx import IGNORED, OkxPrivate, OkxPublic
 from drainwatch.venues.protocol import Credentials, Reading, Symbols
+from mutations import plain, spoilt
 
 NOW = 1_746_947_318_000_000_000
 KEY = Credentials("the-key", "the-secret", 'the-"pass"')
@@ -68,11 +68,26 @@ def public() -> OkxPublic:
 def order(**changes: Any) -> dict[str, Any]:
     """Give an update of the documents' form, of a fill."""
     item = {
-        "instId": "BTC-USDT-SWAP", "instType": "SWAP", "ordId": "o1", "clOrdId": "mine1", "ordType": "limit",
-        "side": "buy", "fillSz": "5", "fillPx": "103698.9", "fillTime": "1746947317402", "tradeId": "t1",
-        "execType": "T", "category": "normal", "fee": "-9", "feeCcy": "USDT", "fillFee": "-0.16",
-        "fillFeeCcy": "USDT", "fillMarkPx": "103700", "fillNotionalUsd": "5184.9", "state": "filled",
-    }  # fmt: skip
+        "instId": "BTC-USDT-SWAP",
+        "instType": "SWAP",
+        "ordId": "o1",
+        "clOrdId": "mine1",
+        "ordType": "limit",
+        "side": "buy",
+        "fillSz": "5",
+        "fillPx": "103698.9",
+        "fillTime": "1746947317402",
+        "tradeId": "t1",
+        "execType": "T",
+        "category": "normal",
+        "fee": "-9",
+        "feeCcy": "USDT",
+        "fillFee": "-0.16",
+        "fillFeeCcy": "USDT",
+        "fillMarkPx": "103700",
+        "fillNotionalUsd": "5184.9",
+        "state": "filled",
+    }
     return item | changes
 
 
@@ -103,7 +118,7 @@ def test_login_is_signed_and_then_fills_and_balances_are_asked_for() -> None:
     text = args["timestamp"] + "GET/users/self/verify"
     assert args["timestamp"] == str(NOW // 1_000_000_000)
     assert args["apiKey"] == "the-key"
-    assert args["passphrase"] == 'the-"pass"'
+    assert args["passphrase"] == KEY.passphrase
     sign = hmac.new(b"the-secret", text.encode(), hashlib.sha256).digest()
     assert args["sign"] == base64.b64encode(sign).decode()
     (asked,) = stream.take(event(event="login", code="0", msg=""), NOW).send
@@ -381,10 +396,15 @@ def prints(name: str, *, channel: str = "trades", **changes: Any) -> str:
 def test_public_trade() -> None:
     assert public().take(prints("BTC-USDT-SWAP"), NOW).rows == [
         Trade(
-            exchange="okx", symbol="BTC/USDT:USDT", ts_ns=1_746_947_317_402_000_000, price=42219.9, amount=0.12,
-            id="7", side="sell",
+            exchange="okx",
+            symbol="BTC/USDT:USDT",
+            ts_ns=1_746_947_317_402_000_000,
+            price=42219.9,
+            amount=0.12,
+            id="7",
+            side="sell",
         )
-    ]  # fmt: skip
+    ]
 
 
 def bbo(bids: list[list[str]], asks: list[list[str]]) -> str:
@@ -395,10 +415,15 @@ def bbo(bids: list[list[str]], asks: list[list[str]]) -> str:
 def test_best_quote() -> None:
     assert public().take(bbo([["100", "2", "0", "1"]], [["101", "3", "0", "1"]]), NOW).rows == [
         Quote(
-            exchange="okx", symbol="BTC/USDT", ts_ns=1_746_947_317_402_000_000, bid=100.0, ask=101.0, bid_size=2.0,
+            exchange="okx",
+            symbol="BTC/USDT",
+            ts_ns=1_746_947_317_402_000_000,
+            bid=100.0,
+            ask=101.0,
+            bid_size=2.0,
             ask_size=3.0,
         )
-    ]  # fmt: skip
+    ]
 
 
 def test_empty_side_is_no_quote() -> None:
@@ -429,15 +454,34 @@ def test_every_recorded_message_means_what_plain_json_says(shared_data: Path) ->
         wanted: list[tuple[Any, ...]]
         if channel == "orders":
             wanted = [
-                (i["tradeId"], i["ordId"], i["clOrdId"] or None, i["side"], i["fillPx"], i["fillSz"])
-                + (int(i["fillTime"]) * 1_000_000, i["category"] != "normal", i.get("fillMarkPx"))
-                + ({"T": "taker", "M": "maker"}[i["execType"]],)
+                (
+                    i["tradeId"],
+                    i["ordId"],
+                    i["clOrdId"] or None,
+                    i["side"],
+                    i["fillPx"],
+                    i["fillSz"],
+                    int(i["fillTime"]) * 1000000,
+                    i["category"] != "normal",
+                    i.get("fillMarkPx"),
+                    {"T": "taker", "M": "maker"}[i["execType"]],
+                )
                 for i in items
                 if i["tradeId"] and float(i["fillSz"] or 0) > 0
             ]
             assert [
-                (r.id, r.order, r.client_order_id, r.side, r.price, r.amount, r.ts_ns, r.forced, r.mark)
-                + (r.taker_or_maker,)
+                (
+                    r.id,
+                    r.order,
+                    r.client_order_id,
+                    r.side,
+                    r.price,
+                    r.amount,
+                    r.ts_ns,
+                    r.forced,
+                    r.mark,
+                    r.taker_or_maker,
+                )
                 for r in rows
                 if isinstance(r, Fill)
             ] == wanted, name

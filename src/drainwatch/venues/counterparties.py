@@ -38,7 +38,6 @@ class Counterparties:
         self._held: dict[tuple[str, str], list[_Held]] = {}
         self._order: deque[_Held] = deque()
 
-    @property
     def next_ns(self) -> int | None:
         """When the oldest held fill must go; None if there is none."""
         while self._order and not self._is_held(self._order[0]):
@@ -70,7 +69,7 @@ class Counterparties:
     def due(self, now_ns: int) -> list[Fill]:
         """Give back, without the other side, the fills that have waited long enough."""
         out: list[Fill] = []
-        while (next_ns := self.next_ns) is not None and now_ns >= next_ns:
+        while (next_ns := self.next_ns()) is not None and now_ns >= next_ns:
             held = self._order.popleft()
             waiting = self._held[held.key]
             waiting.remove(held)

@@ -147,7 +147,7 @@ class Hyperliquid(Session):
             super()._give(fill, reading, now_ns)
 
     def _due_ns(self) -> int | None:
-        return self._join.next_ns
+        return self._join.next_ns()
 
     def _give(self, fill: Fill, reading: Reading, now_ns: int) -> None:
         """Hand on a fill, with the other side if its print is known or comes in a moment."""

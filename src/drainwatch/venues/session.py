@@ -145,11 +145,15 @@ class Session:
         return None
 
     def _plan(self) -> None:
-        look_ns = self._look_ns if self._unlisted else None
-        due = [at for at in (self._answer_by_ns, look_ns, self._due_ns()) if at is not None]
-        if self._is_open:
-            due.append(self._ping_ns)
-        self.next_tick_ns = min(due, default=None)
+        # Each frame passes here: hence no list.
+        due = self._due_ns()
+        if self._is_open and (due is None or self._ping_ns < due):
+            due = self._ping_ns
+        if self._answer_by_ns is not None and (due is None or self._answer_by_ns < due):
+            due = self._answer_by_ns
+        if self._unlisted and (due is None or self._look_ns < due):
+            due = self._look_ns
+        self.next_tick_ns = due
 
     def _expect_answer(self, now_ns: int) -> None:
         """A request was sent that must be answered."""

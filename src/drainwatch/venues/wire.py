@@ -41,7 +41,7 @@ def as_bytes(frame: bytes | str) -> bytes:
 
 
 def each(
-    raw: msgspec.Raw, whole: msgspec.json.Decoder[list[_T]], one: msgspec.json.Decoder[_T]
+    raw: msgspec.Raw | bytes, whole: msgspec.json.Decoder[list[_T]], one: msgspec.json.Decoder[_T]
 ) -> Iterator[_T | msgspec.DecodeError]:
     """Give the items of a list, and for those that aren't what they should be the error instead.
 
