@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from drainwatch.rows import Market
+from drainwatch.venues.conversation import DirectSource
 from drainwatch.venues.protocol import Credentials, StreamSource, Symbols
 from drainwatch.venues.rest import Rest
 
