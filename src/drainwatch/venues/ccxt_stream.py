@@ -15,14 +15,14 @@ from drainwatch.notices import Notice, NoticeKind
 from drainwatch.rows import Balance, Fill
 from drainwatch.venues.ccxt_errors import error_of, named
 from drainwatch.venues.ccxt_public import CcxtPublic
-from drainwatch.venues.ccxt_rows import fill_of
+from drainwatch.venues.ccxt_rows import exact, fill_of
 from drainwatch.venues.ccxt_table import Coverage, coverage_of
 from drainwatch.venues.ccxt_tap import Tap
 from drainwatch.venues.discovery import candidates, changed, explained
 from drainwatch.venues.order_fills import OrderFills
 from drainwatch.venues.ports import Clock, Sink
 from drainwatch.venues.protocol import BadMessage
-from drainwatch.venues.rest import OVERLAP_NS, Rest
+from drainwatch.venues.rest import Rest
 
 _MOST_SEEN = 200_000
 _MOST_WAITING = 20_000
@@ -38,7 +38,7 @@ class Pace:
     backfill_s: float = 300.0
     """Missed fills and balances are asked for so often."""
     settle_s: float = 1.0
-    """So long after connecting, a subscription is taken to stand; fills are asked for then, and later again."""
+    """So long after connecting, a subscription is taken to stand; fills are asked for then, and again."""
     again_s: float = 15.0
     """When that is: for what came while the subscription wasn't confirmed yet."""
     quiet_s: float = 1_800.0
@@ -97,7 +97,8 @@ class CcxtStream:
         self._down_ns: int | None = None
         self._connected_before = False
         self._totals: dict[str, float] | None = None
-        self._told: list[Fill] = []
+        self._looked_ns = self._since_ns
+        self._moved: set[str] = set()
         self._refused = False
         self._unlisted_tried: set[str] = set()
 
@@ -293,8 +294,8 @@ class CcxtStream:
     def _take_order(self, order: Any) -> None:
         if self._coverage is Coverage.ORDERS:
             # The venue's own list has each fill with its id and price: the update only says when to look.
-            filled = order.get("filled") if isinstance(order, dict) else None
-            if filled not in {None, 0, 0.0, "0"}:
+            filled = exact(order.get("filled")) if isinstance(order, dict) else None
+            if filled is not None and float(filled) > 0:
                 self._asked.set()
             return
         row = self._order_fills.take(order)
@@ -314,7 +315,7 @@ class CcxtStream:
             if len(self._seen) > _MOST_SEEN:
                 self._seen.popitem(last=False)
         orders.add(fill.order)
-        self._told.append(fill)
+        self._moved |= explained([fill], self._rest.by_symbol)
         if fill.symbol not in self.known:
             self.known.add(fill.symbol)
             self._new_symbols.set()
@@ -355,8 +356,8 @@ class CcxtStream:
                 if untold:
                     self._notice(
                         NoticeKind.SILENCE,
-                        f"{self.stream} did not tell of {len(untold)} fills that the exchange lists; they have "
-                        "been filled in and the connection is made anew.",
+                        f"{self.stream} did not tell of {len(untold)} fills that the exchange lists; they "
+                        "have been filled in, and the connection is made anew.",
                         since_ns=min(fill.ts_ns for fill in untold),
                     )
                     self._tap.end("it did not tell of fills")
@@ -371,6 +372,7 @@ class CcxtStream:
                 if self._rest.lists_fills:
                     fills = await self._rest.my_trades(self.known, self._since_ns)
                     found = [fill for fill in fills if self._tell(fill)]
+                    self._since_ns = max(self._since_ns, began_ns)
                 await self._look_at_balances(found)
             except VenueError as error:
                 kind = NoticeKind.KEY_REFUSED if isinstance(error, KeyRefusedError) else NoticeKind.GAP
@@ -381,8 +383,6 @@ class CcxtStream:
                     until_ns=began_ns,
                 )
                 return found
-            if self._rest.lists_fills:
-                self._since_ns = max(self._since_ns, began_ns - OVERLAP_NS)
             return found
 
     async def _look_at_balances(self, found: list[Fill]) -> None:
@@ -394,10 +394,11 @@ class CcxtStream:
             await self._sink.rows(rows, self._clock.now_ns())
         totals = {row.currency: row.total for row in rows}
         before, self._totals = self._totals, totals
-        told, self._told = self._told, []
+        looked_ns, self._looked_ns = self._looked_ns, self._clock.now_ns()
+        known_to_move, self._moved = self._moved, set()
         if before is None or not self._rest.lists_fills or not await self._rest.symbol_needed():
             return
-        moved = changed(before, totals) - explained(told, self._rest.by_symbol)
+        moved = changed(before, totals) - known_to_move
         if not moved:
             return
         listed = {
