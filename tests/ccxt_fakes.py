@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
@@ -84,7 +84,7 @@ class FakeBinance:
         self._runner: web.AppRunner | None = None
         self.base = ""
 
-    async def __aenter__(self) -> FakeBinance:
+    async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/api/v3/exchangeInfo", self._info)
         app.router.add_get("/api/v3/time", self._time)
@@ -94,7 +94,7 @@ class FakeBinance:
         app.router.add_route("*", "/fapi/v1/listenKey", self._listen_key)
         app.router.add_get("/ws-api", self._user)
         app.router.add_get("/ws/{name}", self._public)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from ccxt_fakes import KEYS, FakeBinance, Listener, RealClock, until
 
+from ccxt_fakes import KEYS, FakeBinance, Listener, RealClock, until
+from drainwatch.errors import VenueError
 from drainwatch.notices import NoticeKind
 from drainwatch.rows import Balance, Fill, Market, Quote, Trade
 from drainwatch.venues.ccxt_stream import CcxtStream, Pace
@@ -260,8 +261,7 @@ def test_a_deaf_stream_is_found_out_by_the_timer() -> None:
             # As if it had stood for longer: the fill is half a minute old and nobody told of it.
             assert stream._connected_ns is not None
             stream._connected_ns -= 100 * 10**9
-            raw = venue.execute()
-            raw["time"] -= 40_000
+            venue.execute(time=RealClock().now_ns() // 1_000_000 - 40_000)
             await until(lambda: listener.ids() == ["1"], 5)
             await until(lambda: NoticeKind.SILENCE in listener.kinds(), 5)
             await stands(venue, listener, 2)
@@ -344,5 +344,216 @@ def test_a_stream_that_cannot_start_says_so_and_goes_on_trying() -> None:
                 assert listener.kinds()[0] is NoticeKind.KEY_REFUSED
                 await venue.trade()
                 await until(lambda: any(isinstance(row, Fill) for row in listener.all))
+
+    asyncio.run(body())
+
+
+class StubClient:
+    def closed(self) -> bool:
+        return False
+
+
+class StubVenue:
+    """What the stream needs of a ccxt object, for kinds of venue that the fake isn't."""
+
+    def __init__(self, has: dict[str, Any], listed: list[dict[str, Any]], *, one_symbol: bool) -> None:
+        self.id, self.has, self.listed, self.one_symbol = "stub", has, listed, one_symbol
+        self.clients: dict[str, Any] = {"ws": StubClient()}
+        self.myTrades: Any = None
+        self.orders: Any = None
+        self.options: dict[str, Any] = {}
+        self.features: dict[str, Any] = {"spot": {"fetchMyTrades": {"symbolRequired": one_symbol}}}
+        self.number, self.precisionMode, self.timeout_on_exit = float, 4, 0
+        pairs = (("ETH", "BTC"), ("SOL", "BTC"))
+        self.markets = {
+            f"{base}/{quote}": {
+                "symbol": f"{base}/{quote}",
+                "id": base + quote,
+                "base": base,
+                "quote": quote,
+                "type": "spot",
+            }
+            for base, quote in pairs
+        }
+        self.watched: list[str | None] = []
+        self.asked = 0
+
+    def client(self, url: str) -> Any:
+        raise AssertionError(url)
+
+    delay = spawn = client
+
+    def set_markets_from_exchange(self, other: Any) -> None:
+        self.markets = other.markets
+
+    async def load_markets(self, _reload: bool = False) -> dict[str, Any]:
+        return self.markets
+
+    async def watch_my_trades(self, symbol: str | None) -> None:
+        if symbol is None and self.one_symbol:
+            raise type("ArgumentsRequired", (Exception,), {})("a symbol")
+        self.watched.append(symbol)
+        await asyncio.Event().wait()
+
+    async def watch_orders(self, symbol: str | None) -> None:
+        await self.watch_my_trades(symbol)
+
+    async def fetch_my_trades(self, symbol: str | None, since: int, _limit: Any, _params: Any) -> Any:
+        assert since > 0
+        self.asked += 1
+        return [row for row in self.listed if symbol in {None, row["symbol"]}]
+
+    async def close(self) -> None:
+        self.clients = {}
+
+
+class StubRest(Rest):
+    """REST and streams of the stub."""
+
+    def __init__(self, has: dict[str, Any], *, one_symbol: bool = False) -> None:
+        super().__init__("stub", None, RealClock(), account="main")
+        self.listed: list[dict[str, Any]] = []
+        self.has, self.one_symbol = has, one_symbol
+        self.made: list[StubVenue] = []
+        self._made = StubVenue(has, self.listed, one_symbol=one_symbol)
+
+    def new(self, *, streams: bool) -> Any:
+        assert streams
+        self.made.append(StubVenue(self.has, self.listed, one_symbol=self.one_symbol))
+        return self.made[-1]
+
+
+@contextlib.asynccontextmanager
+async def watching_stub(rest: StubRest, **given: Any) -> AsyncIterator[tuple[CcxtStream, Listener]]:
+    listener = Listener()
+    stream = CcxtStream(rest, listener, RealClock(), pace=PACE, **{"public": False, **given})
+    task = asyncio.create_task(stream.run())
+    try:
+        yield stream, listener
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def unified(ident: str, symbol: str = "ETH/BTC", **changes: Any) -> dict[str, Any]:
+    now_ms = RealClock().now_ns() // 1_000_000
+    row = {"id": ident, "symbol": symbol, "side": "buy", "price": "0.06", "amount": "1", "timestamp": now_ms}
+    return {**row, "order": "o1", "info": {}, **changes}
+
+
+def test_order_updates_make_the_fills_be_asked_for_where_they_can_be() -> None:
+    async def body() -> None:
+        rest = StubRest({"watchOrders": True, "fetchMyTrades": True})
+        async with watching_stub(rest) as (_, listener):
+            await until(lambda: listener.readies)
+            venue = rest.made[-1]
+            venue.orders.append({"id": "o1", "symbol": "ETH/BTC", "filled": "0.000"})
+            await asyncio.sleep(0.1)
+            asked = rest._made.asked
+            rest.listed.append(unified("t1"))
+            venue.orders.append({"id": "o1", "symbol": "ETH/BTC", "filled": "1"})
+            await until(lambda: listener.ids() == ["t1"], 5)
+            assert rest._made.asked > asked
+
+    asyncio.run(body())
+
+
+def test_fills_are_made_of_order_updates_where_nothing_else_is_to_be_had() -> None:
+    async def body() -> None:
+        rest = StubRest({"watchOrders": True})
+        async with watching_stub(rest) as (_, listener):
+            await until(lambda: listener.readies)
+            update = {"id": "o1", "symbol": "ETH/BTC", "side": "sell", "timestamp": 1_700_000_000_000}
+            rest.made[-1].orders.append({**update, "filled": "1", "cost": "0.06"})
+            rest.made[-1].orders.append({**update, "filled": "3", "cost": "0.20"})
+            rest.made[-1].orders.append({**update, "filled": "4", "cost": None, "average": None})
+            await until(lambda: len(listener.fills) == 2, 5)
+            assert [(fill.id, fill.price, fill.amount) for fill in listener.fills] == [
+                ("o1:1", "0.06", "1"),
+                ("o1:3", "0.07", "2"),
+            ]
+            assert len(listener.bad_messages) == 1
+
+    asyncio.run(body())
+
+
+def test_a_venue_that_wants_a_symbol_named_is_watched_by_each_known_one() -> None:
+    async def body() -> None:
+        rest = StubRest({"watchMyTrades": True, "fetchMyTrades": True}, one_symbol=True)
+        async with watching_stub(rest, symbols=["ETH/BTC", "GONE/BTC"]) as (_, listener):
+            await until(lambda: listener.readies)
+            assert rest.made[-1].watched == ["ETH/BTC"]
+            rest.made[-1].myTrades.append(unified("t1", "SOL/BTC"))
+            await until(lambda: rest.made[-1].watched == ["ETH/BTC", "SOL/BTC"], 5)
+            assert listener.ids() == ["t1"]
+
+    asyncio.run(body())
+
+
+def test_a_venue_without_streams_is_asked_on_the_timer() -> None:
+    async def body() -> None:
+        rest = StubRest({"fetchMyTrades": True})
+        pace = Pace(backfill_s=0.05)
+        async with watching_stub(rest) as (stream, listener):
+            stream._pace = pace
+            stream._asked.set()
+            await asyncio.sleep(0.1)
+            rest.listed.append(unified("t1"))
+            await until(lambda: listener.ids() == ["t1"], 5)
+
+    asyncio.run(body())
+
+
+def test_a_fill_without_its_order_is_the_one_told_with_it() -> None:
+    async def body() -> None:
+        rest = StubRest({"watchMyTrades": True, "fetchMyTrades": True})
+        async with watching_stub(rest) as (_, listener):
+            await until(lambda: listener.readies)
+            venue = rest.made[-1]
+            for order in ("o1", None, "o1", "o2"):
+                venue.myTrades.append(unified("t1", order=order))
+            for order in (None, "o1"):
+                venue.myTrades.append(unified("t2", order=order))
+            venue.myTrades.append(unified("t3"))
+            await until(lambda: "t3" in listener.ids(), 5)
+            assert listener.ids() == ["t1", "t1", "t2", "t3"]
+
+    asyncio.run(body())
+
+
+def test_what_is_remembered_of_told_fills_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drainwatch.venues.ccxt_stream._MOST_SEEN", 100)
+
+    async def body() -> None:
+        rest = StubRest({"watchMyTrades": True, "fetchMyTrades": True})
+        async with watching_stub(rest) as (stream, listener):
+            await until(lambda: listener.readies)
+            for i in range(500):
+                rest.made[-1].myTrades.append(unified(f"t{i}"))
+            await until(lambda: len(listener.fills) == 500, 5)
+            assert len(stream._seen) == 100
+
+    asyncio.run(body())
+
+
+def test_a_venue_with_nothing_to_watch_is_refused_in_plain_words() -> None:
+    rest = StubRest({})
+    with pytest.raises(VenueError, match="push the fills in"):
+        asyncio.run(CcxtStream(rest, Listener(), RealClock()).run())
+
+
+def test_a_list_of_fills_that_cannot_be_had_is_told_as_a_gap() -> None:
+    async def body() -> None:
+        async with FakeBinance() as venue, watching(venue, symbols=["ETH/BTC"]) as (stream, listener):
+            await stands(venue, listener)
+            venue.execute()
+            venue.failures = [(400, {"code": -1000, "msg": "planted"})]
+            stream._asked.set()
+            await until(lambda: NoticeKind.GAP in listener.kinds(), 10)
+            notice = listener.notices[-1]
+            assert notice.since_ns is not None
+            assert "planted" not in notice.text
+            stream._asked.set()
+            await until(lambda: listener.ids() == ["1"], 10)
 
     asyncio.run(body())

@@ -17,6 +17,7 @@ from drainwatch.events import NS_PER_MS
 from drainwatch.rows import Balance, Fill, Market, Quote, Trade
 from drainwatch.venues.protocol import BadMessage
 
+_SIDES = ("buy", "sell")
 _LAST_MS = 7_258_118_400_000
 _CLIENT_IDS = (
     "orderLinkId",
@@ -51,7 +52,11 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
     stream = f"{exchange} private"
     if not isinstance(trade, Mapping):
         return BadMessage(stream, f"expected a trade, found {type(trade).__name__}", excerpt(trade))
-    symbol, ident, side = _text(trade.get("symbol")), _text(trade.get("id")), trade.get("side")
+    symbol, ident, side = (
+        _text(trade.get("symbol")),
+        _text(trade.get("id")),
+        _one_of(trade.get("side"), _SIDES),
+    )
     price, amount = exact(trade.get("price")), exact(trade.get("amount"))
     ts_ns = _ns(trade.get("timestamp"))
     problem = None
@@ -59,8 +64,8 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
         problem = f"expected a symbol such as ETH/BTC, found {ascii(symbol)[:60]}"
     elif ident is None:
         problem = "expected the trade's id, found none"
-    elif side not in {"buy", "sell"}:
-        problem = f"expected the side buy or sell, found {ascii(side)[:60]}"
+    elif side is None:
+        problem = f"expected the side buy or sell, found {ascii(trade.get('side'))[:60]}"
     elif price is None or not Decimal(price) > 0:
         problem = f"expected a price above 0, found {ascii(trade.get('price'))[:60]}"
     elif amount is None or not Decimal(amount) > 0:
@@ -71,6 +76,7 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
         problem is not None
         or symbol is None
         or ident is None
+        or side is None
         or price is None
         or amount is None
         or ts_ns is None
@@ -78,8 +84,7 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
         return BadMessage(stream, problem or "", excerpt(trade))
     info = inner_info(trade.get("info"))
     fee_cost, fee_currency = _fee(trade, info, exchange)
-    kind, role = trade.get("type"), trade.get("takerOrMaker")
-    role = role if role in {"taker", "maker"} else None
+    role = _one_of(trade.get("takerOrMaker"), ("taker", "maker"))
     order = _text(trade.get("order"))
     counterparty, maker_order, taker_order = _other_side(info, side, role, order)
     return Fill(
@@ -95,7 +100,7 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
         cost=None if ":" in symbol else _positive(trade.get("cost")),
         order=order,
         client_order_id=_client_id(info, exchange),
-        type=kind if kind in {"market", "limit"} else None,
+        type=_one_of(trade.get("type"), ("market", "limit")),
         taker_or_maker=role,
         fee_cost=fee_cost,
         fee_currency=fee_currency,
@@ -119,7 +124,6 @@ def trade_of(trade: object, exchange: str, symbol: str) -> Trade | BadMessage:
     )
     if price is None or amount is None or ts_ns is None:
         return BadMessage(stream, f"expected price, amount and time of a trade in {symbol}", excerpt(trade))
-    side = trade.get("side")
     info = inner_info(trade.get("info"))
     return Trade(
         exchange=exchange,
@@ -128,7 +132,7 @@ def trade_of(trade: object, exchange: str, symbol: str) -> Trade | BadMessage:
         price=price,
         amount=amount,
         id=_text(trade.get("id")),
-        side=side if side in {"buy", "sell"} else None,
+        side=_one_of(trade.get("side"), _SIDES),
         maker_order=_first_text(info, ("maker_order_id", "makerOrderId")),
         taker_order=_first_text(info, ("taker_order_id", "takerOrderId")),
     )
@@ -239,6 +243,10 @@ def _text(value: object) -> str | None:
         return None
     text = str(value).encode("utf-8", "backslashreplace").decode().strip()
     return text[:300] or None
+
+
+def _one_of(value: object, words: tuple[str, ...]) -> str | None:
+    return value if isinstance(value, str) and value in words else None
 
 
 def _first_text(info: Mapping[str, Any], keys: Sequence[str]) -> str | None:

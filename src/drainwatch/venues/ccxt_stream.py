@@ -343,6 +343,7 @@ class CcxtStream:
     # --- what was missed -----------------------------------------------------------------------
 
     async def _fill_in_on_time(self) -> None:
+        pause_s = least_s = min(1.0, self._pace.backfill_s)
         while True:
             await _first(self._asked.wait(), self._clock.sleep(self._pace.backfill_s))
             by_timer = not self._asked.is_set()
@@ -361,7 +362,9 @@ class CcxtStream:
                         since_ns=min(fill.ts_ns for fill in untold),
                     )
                     self._tap.end("it did not tell of fills")
-            await self._clock.sleep(min(1.0, self._pace.backfill_s))
+            # Messages that can't be read may come by the hundred, and most hold no fill.
+            pause_s = least_s if late or by_timer else min(30.0, 2 * pause_s)
+            await self._clock.sleep(pause_s)
 
     async def _fill_in(self) -> list[Fill]:
         """Ask for what may have been missed; give the fills that were."""
@@ -410,9 +413,9 @@ class CcxtStream:
             await self._sink.rows(await self._rest.markets(reload=True), self._clock.now_ns())
         symbols = candidates(moved, self.known, self._rest.by_symbol.values())
         if symbols:
-            found += [
-                fill for fill in await self._rest.my_trades(symbols, self._since_ns) if self._tell(fill)
-            ]
+            # Since the look before: `_since_ns` has moved on already.
+            fills = await self._rest.my_trades(symbols, looked_ns)
+            found += [fill for fill in fills if self._tell(fill)]
 
     # --- what is said of it --------------------------------------------------------------------
 

@@ -115,13 +115,14 @@ def _okx(data: Mapping[str, Any]) -> Rights:
 
 
 def _kraken(data: Mapping[str, Any]) -> Rights:
-    words = {word.lower().replace("_", "-") for word in _words(data.get("permissions"))}
+    words = {word.lower() for word in _words(data.get("permissions"))}
     if not words:
         return Rights()
+    acts = {word for word in words if "query" not in word}
     return Rights(
-        read=any("query" in word for word in words),
-        trade=any("trade" in word or "modify" in word or "create" in word for word in words),
-        withdraw=any("withdraw" in word and "query" not in word for word in words),
+        read=acts != words,
+        trade=any(part in word for word in acts for part in ("trade", "modify", "create")),
+        withdraw=any("withdraw" in word for word in acts),
     )
 
 
