@@ -48,10 +48,11 @@ class ListedVenue:
     def __init__(self, listing: Callable[..., list[dict[str, Any]]], features: dict[str, Any]) -> None:
         self.listing, self.features = listing, {"spot": {"fetchMyTrades": features}}
         self.options: dict[str, Any] = {}
-        self.markets = {
+        self.markets: dict[str, dict[str, Any]] = {
             "ETH/BTC": {"symbol": "ETH/BTC", "id": "e", "base": "ETH", "quote": "BTC", "type": "spot"}
         }
-        self.precisionMode, self.number = 4, float
+        self.precisionMode = 4
+        self.number: Any = float
         self.has = {"fetchMyTrades": True}
         self.calls: list[tuple[Any, ...]] = []
 

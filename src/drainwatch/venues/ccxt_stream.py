@@ -12,7 +12,7 @@ from typing import Any
 from drainwatch.errors import KeyRefusedError, VenueError
 from drainwatch.events import NS_PER_S
 from drainwatch.notices import Notice, NoticeKind
-from drainwatch.rows import Balance, Fill
+from drainwatch.rows import Balance, Fill, Market
 from drainwatch.venues.ccxt_errors import error_of, named
 from drainwatch.venues.ccxt_public import CcxtPublic
 from drainwatch.venues.ccxt_rows import exact, fill_of
@@ -125,15 +125,15 @@ class CcxtStream:
                 group.create_task(self._public.run())
 
     async def _start(self) -> None:
+        markets: list[Market] = []
         delay_s = self._pace.retry_s
-        while True:
+        while not markets:
             try:
                 markets = await self._rest.markets()
-                break
             except VenueError as error:
                 self._note_down(str(error), refused=isinstance(error, KeyRefusedError))
-            await self._clock.sleep(delay_s)
-            delay_s = min(self._pace.retry_most_s, 2 * delay_s)
+                await self._clock.sleep(delay_s)
+                delay_s = min(self._pace.retry_most_s, 2 * delay_s)
         await self._sink.rows(markets, self._clock.now_ns())
         self._coverage = self._reachable()
         if self._coverage is Coverage.NONE:
@@ -348,8 +348,9 @@ class CcxtStream:
             await _first(self._asked.wait(), self._clock.sleep(self._pace.backfill_s))
             by_timer = not self._asked.is_set()
             self._asked.clear()
-            stood_ns = self._connected_ns
             late = await self._fill_in()
+            # Since when it stands now: one made anew meanwhile has told of nothing yet.
+            stood_ns = self._connected_ns
             if by_timer and stood_ns is not None and self._tap is not None:
                 untold = [
                     fill for fill in late if stood_ns < fill.ts_ns < self._clock.now_ns() - _TOLD_LATE_NS

@@ -36,8 +36,8 @@ class _Quiet(logging.Filter):
 @functools.cache
 def library() -> tuple[Any, Any]:
     """Load ccxt's REST and websocket parts: 4 to 8 seconds and 130 MB, once a process."""
-    import ccxt.async_support
-    import ccxt.pro
+    import ccxt.async_support  # type: ignore[import-untyped]
+    import ccxt.pro  # type: ignore[import-untyped]
 
     return ccxt.async_support, ccxt.pro
 

@@ -110,7 +110,7 @@ class Tap:
 
     def _place(self) -> None:
         """Put caches in place that tell of each trade as it is filed, where ccxt has none or its own."""
-        from ccxt.async_support.base.ws.cache import ArrayCacheBySymbolById
+        from ccxt.async_support.base.ws.cache import ArrayCacheBySymbolById  # type: ignore[import-untyped]
 
         if self._on_trade is not None and (
             self.exchange.myTrades is not self._trades or self._trades is None
