@@ -103,6 +103,11 @@ def test_the_cost_of_a_derivative_is_left_out() -> None:
     assert fill(symbol="BTC/USDT:USDT").cost is None
 
 
+def test_a_cost_that_is_not_this_fills_is_left_out() -> None:
+    assert fill(cost="0.1500").cost == "0.1500"
+    assert fill(cost="99").cost is None
+
+
 @pytest.mark.parametrize("info", [{"fee": "-0.16"}, {"fillFee": "-0.16", "fee": "-3"}])
 @pytest.mark.parametrize("told", ["0.16", "-0.16"])
 def test_okx_fees_are_a_cost_whichever_way_they_come(told: str, info: dict[str, Any]) -> None:

@@ -557,3 +557,16 @@ def test_a_list_of_fills_that_cannot_be_had_is_told_as_a_gap() -> None:
             await until(lambda: listener.ids() == ["1"], 10)
 
     asyncio.run(body())
+
+
+def test_fills_from_before_the_watch_are_left_alone() -> None:
+    async def body() -> None:
+        rest = StubRest({"watchMyTrades": True})
+        async with watching_stub(rest) as (_, listener):
+            await until(lambda: listener.readies)
+            rest.made[-1].myTrades.append(unified("old", timestamp=1_700_000_000_000))
+            rest.made[-1].myTrades.append(unified("new"))
+            await until(lambda: listener.fills)
+            assert listener.ids() == ["new"]
+
+    asyncio.run(body())

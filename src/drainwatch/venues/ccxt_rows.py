@@ -96,8 +96,7 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
         side=side,
         price=price,
         amount=amount,
-        # Of a derivative ccxt's cost is in the base coin for some venues and not scaled for others.
-        cost=None if ":" in symbol else _positive(trade.get("cost")),
+        cost=_cost(trade, symbol, price, amount),
         order=order,
         client_order_id=_client_id(info, exchange),
         type=_one_of(trade.get("type"), ("market", "limit")),
@@ -284,6 +283,17 @@ def _level(ticker: Mapping[str, Any], name: str, book: str) -> tuple[float | Non
         if isinstance(best, Sequence) and not isinstance(best, str | bytes) and len(best) > 1:
             price, size = _above_0(best[0]), _above_0(best[1])
     return price, size
+
+
+def _cost(trade: Mapping[str, Any], symbol: str, price: str, amount: str) -> str | None:
+    """Give the cost if it is in the quote currency and of this fill for sure."""
+    cost = _positive(trade.get("cost"))
+    # Of a derivative it is in the base coin for some venues, and not scaled for others.
+    if cost is None or ":" in symbol:
+        return None
+    # OKX's stream has the whole order's so far.
+    product = float(price) * float(amount)
+    return cost if abs(float(cost) - product) <= 0.01 * product else None
 
 
 def _fee(trade: Mapping[str, Any], info: Mapping[str, Any], exchange: str) -> tuple[str | None, str | None]:

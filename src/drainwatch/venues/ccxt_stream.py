@@ -22,7 +22,7 @@ from drainwatch.venues.discovery import candidates, changed, explained
 from drainwatch.venues.order_fills import OrderFills
 from drainwatch.venues.ports import Clock, Sink
 from drainwatch.venues.protocol import BadMessage
-from drainwatch.venues.rest import Rest
+from drainwatch.venues.rest import OVERLAP_NS, Rest
 
 _MOST_SEEN = 200_000
 _MOST_WAITING = 20_000
@@ -85,6 +85,7 @@ class CcxtStream:
         """Symbols that fills are asked for of, where the venue wants one named."""
         self._public = CcxtPublic(rest, sink, clock) if public else None
         self._since_ns = clock.now_ns() if since_ns is None else since_ns
+        self._from_ns = self._since_ns - OVERLAP_NS
         self._seen: OrderedDict[tuple[str, str, str], set[str | None]] = OrderedDict()
         self._waiting: deque[tuple[Fill, int]] = deque()
         self._arrived, self._asked, self._new_symbols = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -285,11 +286,12 @@ class CcxtStream:
 
     def _take_trade(self, trade: Any) -> None:
         row = fill_of(trade, self.exchange, self.account)
-        if isinstance(row, Fill):
-            self._tell(row)
-        else:
+        if isinstance(row, BadMessage):
             self._sink.bad(row)
             self._asked.set()
+        elif row.ts_ns >= self._from_ns:
+            # Some venues begin with the last fills, however old.
+            self._tell(row)
 
     def _take_order(self, order: Any) -> None:
         if self._coverage is Coverage.ORDERS:

@@ -68,6 +68,8 @@ class Tap:
         self._delay = exchange.delay
         self._spawn = exchange.spawn
         exchange.client, exchange.delay, exchange.spawn = self._client, self._delayed, self._spawned
+        if exchange.id == "kraken":
+            exchange.handle_message = _one_by_one(exchange.handle_message)
         self._place()
 
     def end(self, why: str) -> None:
@@ -208,6 +210,20 @@ class Tap:
         # Nobody waits for some of these; asyncio would print their text, with whatever ccxt put in it.
         future.add_done_callback(_swallow)
         return future
+
+
+def _one_by_one(handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """Hand Kraken's executions on row by row: ccxt files all of a message as what its first row is."""
+
+    def handle_rows(client: Any, message: Any) -> None:
+        rows = message.get("data") if isinstance(message, dict) else None
+        if isinstance(rows, list) and message.get("channel") == "executions":
+            for row in rows:
+                handle(client, {**message, "data": [row]})
+        else:
+            handle(client, message)
+
+    return handle_rows
 
 
 def _swallow(future: asyncio.Future[Any]) -> None:
