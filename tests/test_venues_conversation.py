@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from drainwatch.notices import NoticeKind
+from drainwatch.venues.conversation import ANSWER_NS, Conversation, DirectSource, encode
 from drainwatch.venues.protocol import Credentials, Reading
-from drainwatch.venues.conversation import ANSWER_NS, DirectSource, Conversation, encode
 from drainwatch.venues.skew import Skew
 
 S = 1_000_000_000

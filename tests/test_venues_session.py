@@ -238,7 +238,7 @@ def test_answers_are_sent_in_order_and_no_faster_than_venues_allow() -> None:
 
     async def handler(socket: ServerConnection) -> None:
         await socket.send(message(ready=True, send=[str(i) for i in range(11)]))
-        async for frame in socket:  # noqa: PERF401 - the test looks at the list meanwhile
+        async for frame in socket:
             got.append((asyncio.get_running_loop().time(), str(frame)))
 
     async def scene() -> None:

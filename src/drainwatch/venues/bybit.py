@@ -28,8 +28,8 @@ from drainwatch.venues.bybit_messages import (
     Envelope,
     Execution,
 )
-from drainwatch.venues.protocol import Credentials, Reading, Symbols
 from drainwatch.venues.conversation import Conversation, encode
+from drainwatch.venues.protocol import Credentials, Reading, Symbols
 from drainwatch.venues.signing import hmac_hex
 from drainwatch.venues.skew import Skew
 from drainwatch.venues.wire import ANY, NS_PER_MS, SHOWN, each, price_or_none, signed_cost

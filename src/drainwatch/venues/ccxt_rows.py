@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from drainwatch.events import NS_PER_MS
-from drainwatch.rows import Balance, Fill, Market, Quote, Trade
+from drainwatch.rows import Balance, Candle, Fill, Market, Quote, Trade
 from drainwatch.venues.protocol import BadMessage
 
 _SIDES = ("buy", "sell")
@@ -175,6 +175,8 @@ def market_of(market: object, exchange: str, *, ticks: bool) -> Market | None:
     if not isinstance(market, Mapping):
         return None
     symbol, ident = _text(market.get("symbol")), _text(market.get("id"))
+    if exchange == "hyperliquid" and market.get("swap") is True:
+        ident = _text(market.get("baseName"))  # its messages name the coin; its id is a number in a list
     base, quote = _text(market.get("base")), _text(market.get("quote"))
     if symbol is None or ident is None or base is None or quote is None or "/" not in symbol:
         return None
@@ -190,6 +192,28 @@ def market_of(market: object, exchange: str, *, ticks: bool) -> Market | None:
         contract_size=_above_0(market.get("contractSize")) if market.get("contract") is True else None,
         inverse=market.get("inverse") is True,
         tick_size=step if ticks else None,
+    )
+
+
+def candle_of(candle: object, exchange: str, symbol: str, length_ns: int) -> Candle | None:
+    """Read a unified candle, `[ms, open, high, low, close, volume]`; None for anything else."""
+    if not isinstance(candle, Sequence) or isinstance(candle, str) or len(candle) < 6:
+        return None
+    ts_ns, volume = _ns(candle[0]), _float(candle[5])
+    prices = [price for value in candle[1:5] if (price := _above_0(value)) is not None]
+    if ts_ns is None or len(prices) < 4 or volume is None or volume < 0:
+        return None
+    first, high, low, last = prices
+    return Candle(
+        exchange=exchange,
+        symbol=symbol,
+        ts_ns=ts_ns,
+        open=first,
+        high=high,
+        low=low,
+        close=last,
+        volume=volume,
+        length_ns=length_ns,
     )
 
 

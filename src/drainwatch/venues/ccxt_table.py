@@ -79,6 +79,8 @@ def make(
         config |= {"apiKey": credentials.key, "secret": credentials.secret}
         if credentials.passphrase:
             config["password"] = credentials.passphrase
+        if exchange_id == "hyperliquid":  # whose fills are public: no key, the address alone
+            config = config | {"walletAddress": credentials.key, "apiKey": "", "secret": ""}
     exchange = getattr(module, exchange_id)(config)
     if given:
         exchange.options = exchange.deep_extend(exchange.options, given)

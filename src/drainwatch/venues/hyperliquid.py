@@ -14,6 +14,7 @@ import msgspec
 
 from drainwatch.errors import ConfigError
 from drainwatch.rows import Fill, Market, Quote, Trade
+from drainwatch.venues.conversation import Conversation, encode
 from drainwatch.venues.counterparties import Counterparties
 from drainwatch.venues.hyperliquid_messages import (
     ANSWER,
@@ -28,7 +29,6 @@ from drainwatch.venues.hyperliquid_messages import (
     UserFill,
 )
 from drainwatch.venues.protocol import Reading, Symbols
-from drainwatch.venues.conversation import Conversation, encode
 from drainwatch.venues.skew import Skew
 from drainwatch.venues.wire import NS_PER_MS, SHOWN, each, price_or_none, signed_cost
 

@@ -13,6 +13,7 @@ import msgspec
 
 from drainwatch.notices import NoticeKind
 from drainwatch.rows import Balance, Fill, Market, Quote, Trade
+from drainwatch.venues.conversation import Conversation, encode
 from drainwatch.venues.okx_messages import (
     ACCOUNT,
     ACCOUNTS,
@@ -28,7 +29,6 @@ from drainwatch.venues.okx_messages import (
     FilledOrder,
 )
 from drainwatch.venues.protocol import Credentials, Reading, Symbols
-from drainwatch.venues.conversation import Conversation, encode
 from drainwatch.venues.signing import hmac_base64
 from drainwatch.venues.skew import Skew
 from drainwatch.venues.wire import ANY, NS_PER_MS, NS_PER_S, SHOWN, each, price_or_none, signed_cost

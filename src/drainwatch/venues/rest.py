@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from drainwatch.errors import KeyRefusedError, VenueError
 from drainwatch.events import NS_PER_MS, NS_PER_S
-from drainwatch.rows import Balance, Fill, Market
+from drainwatch.rows import Balance, Candle, Fill, Market
 from drainwatch.venues.ccxt_errors import error_of, named
-from drainwatch.venues.ccxt_rows import balances_of, fill_of, market_of
+from drainwatch.venues.ccxt_rows import balances_of, candle_of, fill_of, market_of
 from drainwatch.venues.ccxt_table import make
 from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import BadMessage, Credentials
@@ -20,6 +20,7 @@ from drainwatch.venues.rights import METHODS, Rights, rights_of
 OVERLAP_NS = 60 * NS_PER_S
 """Fills are asked for from so long before what was asked: a venue lists them late, and clocks differ."""
 _DAY_NS = 86_400 * NS_PER_S
+_CANDLE, _CANDLE_NS, _CANDLES = "5m", 300 * NS_PER_S, 300
 _TRIES = 5
 _MOST_PAGES = 1_000
 _MAYBE_FULL = 20
@@ -159,6 +160,20 @@ class Rest:
         await self._loaded()
         reply = await self._ask("asking for balances", self.exchange.fetch_balance)
         return balances_of(reply, self.exchange_id, self.account, self._clock.now_ns())
+
+    async def candles(self, symbol: str, since_ns: int) -> list[Candle]:
+        """Give a market's candles of five minutes since then, by time; none where the venue has none.
+
+        The last may still be open.
+        """
+        await self._loaded()
+        if symbol not in self.exchange.markets or not self.exchange.has.get("fetchOHLCV"):
+            return []
+        since_ms = since_ns // NS_PER_MS
+        fetch = self.exchange.fetch_ohlcv
+        reply = await self._ask("asking for candles", lambda: fetch(symbol, _CANDLE, since_ms, _CANDLES))
+        found = [candle_of(raw, self.exchange_id, symbol, _CANDLE_NS) for raw in reply]
+        return [candle for candle in found if candle is not None and candle.ts_ns >= since_ns - _CANDLE_NS]
 
     async def clock_skew_ns(self) -> int | None:
         """Give the venue's clock minus ours, to half the time a request takes; None if it tells no time."""

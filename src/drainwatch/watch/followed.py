@@ -280,7 +280,7 @@ class Followed:
         if totals is None:
             return []
         before, self._totals = self._totals, totals
-        if before is None or not self._rest.symbol_needed_now:
+        if before is None or not await self._rest.symbol_needed():
             return []
         moved = changed(before, totals) - explained(self._recent, self._markets)
         maybe = candidates(moved, self._traded, self._markets.values()) if moved else set()
