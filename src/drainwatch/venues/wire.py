@@ -78,7 +78,8 @@ def signed_cost(text: str, *, charged_negative: bool = False) -> str | None:
         return None
     if not 0 <= value < 1e40 or not (digits[0].isdigit() or digits[0] == "."):
         return None
-    return digits if (text != digits) is charged_negative or value == 0 else f"-{digits}"
+    is_cost = (text != digits) is charged_negative or not digits.strip("0.")  # 0 has no sign
+    return digits if is_cost else f"-{digits}"
 
 
 def price_or_none(text: str | None) -> str | None:
