@@ -85,7 +85,7 @@ def texts(array: Any) -> Any:
 
 
 def ids(array: Any) -> Any:
-    """Read a column of ids as strings; null where absent; 123, 123.0 and "123.0" are all "123", -0.0 is "0"."""
+    """Read a column of ids as strings; null where absent; 123, 123.0 and "123.0" are all "123"."""
     array = texts(array)
     if pc.any(pc.ends_with(array, ".0")).as_py():
         array = pa.array(

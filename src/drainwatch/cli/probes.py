@@ -6,9 +6,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from drainwatch.errors import DrainwatchError
 
@@ -87,24 +85,7 @@ def rest(account: Account, credentials: Credentials | None) -> Venue:
     """Give an account's REST interface; at another address, where the settings name one."""
     from drainwatch.venues.rest import Rest
 
-    usual = Rest(account.exchange, credentials, Clock(), account=account.name)
-    if not account.url_rest:
-        return usual
-    urls = redirected(usual.exchange.urls["api"], account.url_rest)
-    return Rest(account.exchange, credentials, Clock(), account=account.name, urls=urls)
-
-
-def redirected(urls: Mapping[str, Any], base: str) -> dict[str, Any]:
-    """Put another host in the place of an exchange's in all URLs of a nested mapping; paths stay."""
-    made: dict[str, Any] = {}
-    for name, url in urls.items():
-        if isinstance(url, Mapping):
-            made[name] = redirected(url, base)
-        elif isinstance(url, str) and url.startswith("http"):
-            made[name] = base.rstrip("/") + urlsplit(url).path
-        else:
-            made[name] = url
-    return made
+    return Rest(account.exchange, credentials, Clock(), account=account.name, base_url=account.url_rest)
 
 
 async def send(channel: Channel, url: str) -> None:

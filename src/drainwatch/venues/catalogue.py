@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from drainwatch.rows import Market
 from drainwatch.venues.conversation import DirectSource
 from drainwatch.venues.protocol import Credentials, StreamSource, Symbols
 from drainwatch.venues.rest import Rest
+from drainwatch.venues.skew import Skew
 
 NATIVE: Final = frozenset(("binance", "binanceusdm", "bybit", "okx", "hyperliquid"))
 """Exchanges with a protocol of our own."""
@@ -22,6 +24,13 @@ class Streams:
     private: list[StreamSource] = field(default_factory=list)
     public: list[StreamSource] = field(default_factory=list)
     """Each takes the wanted symbols that are its own, and leaves the others."""
+    listed: list[tuple[Symbols, Callable[[Market], bool]]] = field(default_factory=list)
+    """What the streams know of the venue's markets, and which belong there."""
+
+    def relist(self, markets: Collection[Market]) -> None:
+        """Take up a list of markets that was read anew."""
+        for symbols, belongs in self.listed:
+            symbols.add([market for market in markets if belongs(market)])
 
 
 def native_streams(
@@ -53,55 +62,63 @@ def native_streams(
     keys = credentials or Credentials("")
     private = {"url": url_private} if url_private else {}
     public = {"url": url_public} if url_public else {}
+    streams = Streams()
+
+    def known(belongs: Callable[[Market], bool] = lambda _: True) -> Symbols:
+        streams.listed.append((Symbols(), belongs))
+        return streams.listed[-1][0]
+
     if exchange == "binance":
         from drainwatch.venues.binance import BinanceSpotPrivateSource
         from drainwatch.venues.binance_public import BinancePublicSource
 
-        spot = Symbols([market for market in markets if not market.settle])
-        return Streams(
-            [BinanceSpotPrivateSource(keys, spot, account=account, **private)],
-            [BinancePublicSource(spot, **public)],
-        )
-    if exchange == "binanceusdm":
+        spot = known(_is_spot)
+        streams.private.append(BinanceSpotPrivateSource(keys, spot, account=account, **private))
+        streams.public.append(BinancePublicSource(spot, **public))
+    elif exchange == "binanceusdm":
         from drainwatch.venues.binance_futures import BinanceFuturesPrivateSource
         from drainwatch.venues.binance_public import USDM_URL, BinancePublicSource
 
-        linear = Symbols([market for market in markets if market.settle and not market.inverse])
-        return Streams(
-            [BinanceFuturesPrivateSource(rest.listen_key, linear, account=account, **private)],
-            [BinancePublicSource(linear, exchange=exchange, url=url_public or USDM_URL)],
+        linear = known(_is_linear)
+        streams.private.append(
+            BinanceFuturesPrivateSource(rest.listen_key, linear, account=account, **private)
         )
-    if exchange == "bybit":
+        streams.public.append(BinancePublicSource(linear, exchange=exchange, url=url_public or USDM_URL))
+    elif exchange == "bybit":
         from drainwatch.venues.bybit import BybitPrivate, BybitPublic
 
         by_category = {
-            "spot": Symbols([m for m in markets if not m.settle]),
-            "linear": Symbols([m for m in markets if m.settle and not m.inverse]),
-            "inverse": Symbols([m for m in markets if m.inverse]),
+            "spot": known(_is_spot),
+            "linear": known(_is_linear),
+            "inverse": known(lambda market: market.inverse),
         }
-        return Streams(
-            [
-                DirectSource(
-                    "bybit private", lambda: BybitPrivate(keys, by_category, account=account, **private)
-                )
-            ],
-            [
-                DirectSource(f"bybit public {name}", lambda n=name, s=symbols: BybitPublic(n, s, **public))  # type: ignore[misc]
-                for name, symbols in by_category.items()
-                if symbols.by_symbol
-            ],
-        )
-    every = Symbols(markets)
-    if exchange == "okx":
+        skew = Skew(exchange, "bybit private", account)
+        make = partial(BybitPrivate, keys, by_category, account=account, skew=skew, **private)
+        streams.private.append(DirectSource("bybit private", make))
+        for category, symbols in by_category.items():
+            make_public = partial(BybitPublic, category, symbols, **public)
+            streams.public.append(DirectSource(f"bybit public {category}", make_public))
+    elif exchange == "okx":
         from drainwatch.venues.okx import OkxPrivate, OkxPublic
 
-        return Streams(
-            [DirectSource("okx private", lambda: OkxPrivate(keys, every, account=account, **private))],
-            [DirectSource("okx public", lambda: OkxPublic(every, **public))],
-        )
-    from drainwatch.venues.hyperliquid import Hyperliquid
+        every = known()
+        skew = Skew(exchange, "okx private", account)
+        make_okx = partial(OkxPrivate, keys, every, account=account, skew=skew, **private)
+        streams.private.append(DirectSource("okx private", make_okx))
+        streams.public.append(DirectSource("okx public", partial(OkxPublic, every, **public)))
+    else:
+        from drainwatch.venues.hyperliquid import Hyperliquid
 
-    # one connection for both: fills learn their counterparties from the public prints beside them
-    return Streams(
-        [DirectSource("hyperliquid", lambda: Hyperliquid(every, address=address, account=account, **private))]
-    )
+        # one connection for both: fills learn their counterparties from the public prints beside them
+        make_both = partial(Hyperliquid, known(), address=address, account=account, **private)
+        streams.private.append(DirectSource("hyperliquid", make_both))
+    streams.relist(markets)
+    return streams
+
+
+def _is_spot(market: Market) -> bool:
+    return not market.settle
+
+
+def _is_linear(market: Market) -> bool:
+    return bool(market.settle) and not market.inverse

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from drainwatch.errors import ConfigError
 from drainwatch.venues.protocol import Credentials
@@ -49,6 +50,7 @@ def make(
     streams: bool,
     urls: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
+    base_url: str = "",
 ) -> Any:
     """Make a ccxt object that leaves nothing secret in a log.
 
@@ -60,6 +62,8 @@ def make(
         What to change of the venue's `urls["api"]`, nested as there.
     options
         What to change of ccxt's options for this venue.
+    base_url
+        Host that stands in for the venue's in all its REST addresses; empty for none.
 
     Raises
     ------
@@ -84,6 +88,8 @@ def make(
     exchange = getattr(module, exchange_id)(config)
     if given:
         exchange.options = exchange.deep_extend(exchange.options, given)
+    if base_url:
+        exchange.urls["api"] = redirected(exchange.urls["api"], base_url)
     if urls:
         exchange.urls = exchange.deep_extend(exchange.urls, {"api": dict(urls)})
     # A parent logger set to DEBUG by whoever embeds this must not get at it: so not by level.
@@ -137,3 +143,16 @@ def _options(exchange_id: str) -> dict[str, Any]:
             "execType": ["Trade", "AdlTrade", "BustTrade", "Settle", "Delivery", "BlockTrade", "MovePosition"]
         }
     return options
+
+
+def redirected(urls: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """Put another host in the place of an exchange's in all URLs of a nested mapping; paths stay."""
+    made: dict[str, Any] = {}
+    for name, url in urls.items():
+        if isinstance(url, Mapping):
+            made[name] = redirected(url, base)
+        elif isinstance(url, str) and url.startswith("http"):
+            made[name] = base.rstrip("/") + urlsplit(url).path
+        else:
+            made[name] = url
+    return made

@@ -47,6 +47,8 @@ class Rest:
         Name of the account in the rows.
     urls, options
         What to change of ccxt's addresses (nested as its `urls["api"]`) and options.
+    base_url
+        Host that stands in for the venue's in all its REST addresses; empty for none.
     on_bad
         Takes what a list of fills holds that can't be read.
     """
@@ -60,13 +62,14 @@ class Rest:
         account: str,
         urls: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
+        base_url: str = "",
         on_bad: Callable[[BadMessage], None] | None = None,
     ) -> None:
         self.exchange_id, self.account = exchange_id, account
         self.by_symbol: dict[str, Market] = {}
         """Filled by `markets`."""
         self._credentials, self._clock, self._on_bad = credentials, clock, on_bad
-        self._urls, self._options = urls, options
+        self._urls, self._options, self._base_url = urls, options, base_url
         self._made: Any = None
         self._symbol_needed: bool | None = None
         self._number: type[str | float] = str
@@ -85,7 +88,12 @@ class Rest:
     def new(self, *, streams: bool) -> Any:
         """Make another ccxt object for the same account; who asks for it closes it."""
         return make(
-            self.exchange_id, self._credentials, streams=streams, urls=self._urls, options=self._options
+            self.exchange_id,
+            self._credentials,
+            streams=streams,
+            urls=self._urls,
+            options=self._options,
+            base_url=self._base_url,
         )
 
     async def markets(self, *, reload: bool = False) -> list[Market]:

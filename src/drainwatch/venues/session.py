@@ -328,6 +328,8 @@ class Session:
             self._sink.bad(bad)
         if reading.symbols:
             self._sink.seen(self._exchange, reading.symbols)
+        if reading.unlisted:
+            self._sink.unlisted(self._exchange, reading.unlisted)
         if reading.renew and (self._renewing is None or self._renewing.done()):
             self._renewing = self._group.create_task(self._renew())
         if reading.close is not None:

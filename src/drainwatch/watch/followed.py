@@ -18,13 +18,14 @@ from drainwatch.events import NS_PER_S
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.rows import Fill, Market, Row
 from drainwatch.tape import FrameRecorder
-from drainwatch.venues.catalogue import NATIVE, native_streams
+from drainwatch.venues.catalogue import NATIVE, Streams, native_streams
 from drainwatch.venues.ccxt_stream import CcxtStream
 from drainwatch.venues.connection import Connection
 from drainwatch.venues.discovery import candidates, changed, explained
 from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import BadMessage, Credentials
 from drainwatch.venues.rest import Rest
+from drainwatch.watch.health import StreamStatus
 from drainwatch.watch.hub import Hub
 from drainwatch.watch.wanted import wanted
 
@@ -93,6 +94,8 @@ class Followed:
         self._filling = asyncio.Lock()
         self._recent: list[Fill] = []
         self._group: asyncio.TaskGroup | None = None
+        self._streams: Streams | None = None
+        self._relisting: asyncio.Task[None] | None = None
 
     # --- the streams' sink ---------------------------------------------------------------------------
 
@@ -140,6 +143,39 @@ class Followed:
         self._hub.store.set_value(f"traded/{self.name}", json.dumps(sorted(self._traded)).encode())
         self._fresh.put_nowait(new)
 
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        """Read the venue's list of markets anew."""
+        del exchange, names
+        if self._group is not None and (self._relisting is None or self._relisting.done()):
+            self._relisting = self._group.create_task(self._relist())
+
+    async def _relist(self) -> None:
+        try:
+            markets = await self._rest.markets(reload=True)
+        except VenueError:
+            return  # the stream asks again, and gives its fills under the venue's own name after a while
+        self._markets |= {market.symbol: market for market in markets}
+        if self._streams is not None:
+            self._streams.relist(markets)
+
+    def streams(self) -> list[StreamStatus]:
+        """How its streams are now."""
+        if self.ccxt is not None:
+            return [self.ccxt_status()]
+        return [
+            StreamStatus(
+                name=connection.stream,
+                account=self.name,
+                connected=connection.counts.connected,
+                last_frame_ns=connection.counts.last_frame_ns,
+                deaf=None if connection.counts.connected else "not connected",
+                rows=connection.counts.rows,
+                bad=connection.counts.bad,
+                reconnects=connection.counts.reconnects,
+            )
+            for connection in self.connections
+        ]
+
     # --- life ----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -156,7 +192,7 @@ class Followed:
     async def _run_native(self, group: asyncio.TaskGroup) -> None:
         markets = await self._persist("listing its markets", self._rest.markets)
         self._markets = {market.symbol: market for market in markets}
-        streams = native_streams(
+        streams = self._streams = native_streams(
             self.exchange,
             markets,
             self._rest,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -108,6 +109,9 @@ class Hub:
     def seen(self, exchange: str, symbols: set[str]) -> None:
         """Nothing to follow: whoever owns the stream does that."""
 
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        """Nothing to list: whoever owns the stream does that."""
+
     def notice(self, notice: Notice) -> None:
         """Keep a notice and have it told."""
         self.told[notice.kind] += 1
@@ -207,7 +211,7 @@ class Hub:
         self.verdicts.append(verdict)
         self.counts["fills"] += 1
         self.counts["flagged"] += verdict.flagged
-        self.counts["blind"] += verdict.fair != verdict.fair
+        self.counts["blind"] += math.isnan(verdict.fair)
         if self.listeners:
             self._publish({"type": "verdict", **verdict_of(verdict)})
 
@@ -262,7 +266,7 @@ def verdict_of(verdict: Verdict) -> dict[str, Any]:
 
 
 def _known(value: float) -> float | None:
-    return value if value == value else None
+    return None if math.isnan(value) else value
 
 
 def _plain(notice: Notice) -> dict[str, Any]:

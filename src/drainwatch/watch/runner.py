@@ -29,18 +29,16 @@ from drainwatch.sockets.outlet import Outlet
 from drainwatch.store import open_store
 from drainwatch.tape import FrameRecorder
 from drainwatch.venues.catalogue import NATIVE
-from drainwatch.venues.ccxt_table import redirected
 from drainwatch.venues.clock import SystemClock
 from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import Credentials
 from drainwatch.venues.rest import Rest
 from drainwatch.watch.followed import Followed
-from drainwatch.watch.health import HealthServer, Status, StreamStatus
+from drainwatch.watch.health import HealthServer, Status
 from drainwatch.watch.hub import Hub, channels_from
 from drainwatch.watch.systemd import ServiceManager
 
 GB: Final = 1 << 30
-LOOK_S: Final = 1.0
 
 
 class Watch:
@@ -54,8 +52,8 @@ class Watch:
         Where secrets are named; None: the process's own.
     clock
         The time; None: the system's.
-    rest_options
-        Further options of ccxt, for tests against a loopback exchange.
+    model
+        Folder of the model; None: the one that comes along.
     """
 
     def __init__(
@@ -100,7 +98,7 @@ class Watch:
         self.delivery = Delivery(self.store, channels, self.clock)
         self.hub.on_post = self.delivery.wake
         self.recorder = (
-            FrameRecorder(Path(settings.watch.record), max_bytes=int(settings.watch.record_gb * GB))
+            FrameRecorder(Path(settings.watch.record), total_bytes=int(settings.watch.record_gb * GB))
             if settings.watch.record
             else None
         )
@@ -115,10 +113,13 @@ class Watch:
         else:
             credentials = credentials_of(account, self._environ)
         rest = Rest(
-            account.exchange, credentials, self.clock, account=account.name, on_bad=self.hub.bad
+            account.exchange,
+            credentials,
+            self.clock,
+            account=account.name,
+            base_url=account.url_rest,
+            on_bad=self.hub.bad,
         )
-        if account.url_rest:
-            rest.redirect(redirected(rest.exchange.urls["api"], account.url_rest))
         return Followed(
             account.name,
             account.exchange,
@@ -184,7 +185,7 @@ class Watch:
             )
             self.hub.listeners.append(self._publish)
         if settings.inlet.enabled:
-            sink = Pushed(self.hub, settings.inlet.account, settings.inlet.exchange)
+            sink = Pushed(self.hub)
             self.inlet = await open_.enter_async_context(
                 Inlet(
                     sink,
@@ -245,9 +246,7 @@ class Watch:
             rows=hub.counts["rows"],
             flagged=hub.counts["flagged"],
             notices={str(kind): count for kind, count in hub.told.items()},
-            incidents={
-                severity: hub.counts[f"incidents {severity}"] for severity in ("warning", "critical")
-            },
+            incidents={severity: hub.counts[f"incidents {severity}"] for severity in ("warning", "critical")},
             open_incidents=len(hub.open),
             backlog=hub.core.intake.n_fills,
             store=hub.failing,
@@ -260,9 +259,8 @@ class Watch:
 class Pushed:
     """The sink of rows that are pushed: a push is answered when its fills are journalled."""
 
-    def __init__(self, hub: Hub, account: str, exchange: str) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._account, self._exchange = account, exchange
 
     async def rows(self, rows: Any, received_ns: int) -> None:
         """Pass rows on, and wait until no fill waits for its order log or its market's past."""
@@ -283,6 +281,9 @@ class Pushed:
 
     def seen(self, exchange: str, symbols: set[str]) -> None:
         """Nothing to follow."""
+
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        """Nothing to list."""
 
 
 @asynccontextmanager
@@ -323,6 +324,3 @@ def check(settings: Settings) -> None:
             "expected at least one of `[[accounts]]`, or `[inlet]` with enabled = true, found neither: "
             "there is nothing to watch; `drainwatch init` writes a settings file"
         )
-
-
-__all__ = ["LOOK_S", "Watch", "check", "stopped_by_signals"]
