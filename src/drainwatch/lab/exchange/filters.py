@@ -61,9 +61,7 @@ def sized(
         else:
             counted = amount_of(amount)
     except NotANumberError:
-        raise RefusedError(
-            -1100, "Illegal characters found in a parameter, or too many decimals."
-        ) from None
+        raise RefusedError(-1100, "Illegal characters found in a parameter, or too many decimals.") from None
     if type_ != "MARKET" and (limit <= 0 or limit % listing.tick):
         raise RefusedError(-1013, "Filter failure: PRICE_FILTER")
     if counted <= 0 or counted % listing.lot:
