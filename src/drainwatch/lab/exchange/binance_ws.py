@@ -80,7 +80,7 @@ class Websockets:
     async def streams(self, request: web.Request) -> web.StreamResponse:
         """Speak the public streams, which may be named in the address already."""
         named = request.match_info.get("names") or request.query.get("streams", "")
-        # Like Binance: a name in the address that is no stream is nothing to complain about (ccxt writes `/ws/0`).
+        # Like Binance: a name in the address that is no stream is let pass (ccxt writes `/ws/0`).
         names = [name for name in named.split("/") if STREAM.fullmatch(name)]
         return await self._serve(request, "stream", self._control, names)
 
@@ -104,7 +104,7 @@ class Websockets:
         pump = asyncio.create_task(connection.pump())
         try:
             await self._listen(connection, take)
-            while connection.half_open and not connection.gone:
+            while connection.half_open and not connection.gone:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(_POLL_S)
         finally:
             self._hub.remove(connection)

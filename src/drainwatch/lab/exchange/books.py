@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sortedcontainers import SortedDict
+from sortedcontainers import SortedDict  # type: ignore[import-untyped]  # publishes no types
 
 from drainwatch.lab.exchange.accounts import Order
 from drainwatch.lab.exchange.prints import Prints

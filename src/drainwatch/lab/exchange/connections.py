@@ -90,9 +90,10 @@ class Connection:
     @property
     def behind(self) -> bool:
         """Whether the client takes less than it is sent."""
-        return not self.gone and (
-            len(self._queue) > _WAITING or self._transport.get_write_buffer_size() > _BUFFER_BYTES
-        )
+        return not self.gone and (len(self._queue) > _WAITING or self._full())
+
+    def _full(self) -> bool:
+        return not self.gone and self._transport.get_write_buffer_size() > _BUFFER_BYTES
 
     def push(self, payload: bytes, *, event: bool = True) -> None:
         """Send a message soon. Faults happen to events, not to answers (`event=False`)."""
@@ -124,7 +125,7 @@ class Connection:
             while self._queue and not self.gone:
                 batch, self._queue = self._queue[:_CHUNK], self._queue[_CHUNK:]
                 await self._send(batch)
-                while not self.gone and self._transport.get_write_buffer_size() > _BUFFER_BYTES:
+                while self._full():  # noqa: ASYNC110 - aiohttp has taken the transport's own signal
                     await asyncio.sleep(_POLL_S)
 
     async def _woken(self) -> None:

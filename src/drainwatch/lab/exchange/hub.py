@@ -11,7 +11,7 @@ from drainwatch.lab.exchange.accounts import Account, Execution, Key, Order
 from drainwatch.lab.exchange.books import Book
 from drainwatch.lab.exchange.connections import Connection
 from drainwatch.lab.exchange.matching import Exchange
-from drainwatch.lab.exchange.prints import MINUTE_MS, Print
+from drainwatch.lab.exchange.prints import MINUTE_MS, Minute, Print
 
 STREAM = re.compile(r"([a-z0-9]+)@(trade|aggTrade|bookTicker|depth(?:@\d+ms)?|kline_1m)")
 """Public streams that there are."""
@@ -133,7 +133,7 @@ class Hub:
 
     async def drained(self) -> None:
         """Wait for connections that are behind; at least let them send."""
-        while any(connection.behind for connection in self.connections):
+        while any(connection.behind for connection in self.connections):  # noqa: ASYNC110 - as there
             await asyncio.sleep(_POLL_S)
 
     def tick(self) -> None:
@@ -158,7 +158,7 @@ class Hub:
     def _tick_candle(self, book: Book, name: str, now: int) -> None:
         """Send the candles that changed: those that closed since, and the current one."""
         told = self._told_minutes.get(name, (0, 0, False))
-        recent = []
+        recent: list[Minute] = []
         for minute in reversed(book.prints.minutes):
             if minute.ms < told[0] or (recent and not told[0]):
                 break

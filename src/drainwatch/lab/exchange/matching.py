@@ -8,50 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
-from typing import Protocol
 
 from drainwatch.lab.exchange import filters
-from drainwatch.lab.exchange.accounts import Account, Execution, Key, RefusedError, Verify
-from drainwatch.lab.exchange.books import Book, Listing, Order
+from drainwatch.lab.exchange.accounts import Account, Execution, Order, RefusedError
+from drainwatch.lab.exchange.books import Book, Listing
 from drainwatch.lab.exchange.prints import Print
-from drainwatch.lab.exchange.units import Number, money_of, price_of
+from drainwatch.lab.exchange.registry import Registry, poor
+from drainwatch.lab.exchange.timeline import wall_clock_ms
+from drainwatch.lab.exchange.units import Number, price_of
 
 _BURST_ORDER = 50
 
 
-def wall_clock_ms() -> int:
-    """Give the time of this machine, ms since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
-class Listener(Protocol):
-    """Is told what happens, in order, while it happens."""
-
-    def reported(self, order: Order, what: str, execution: Execution | None = None) -> None:
-        """Hear of an order: `what` is Binance's execution type (NEW, TRADE, CANCELED, EXPIRED...)."""
-
-    def balances_changed(self, account: Account, currencies: Iterable[str]) -> None:
-        """Hear that an account holds other amounts of some currencies than before."""
-
-    def deposited(self, account: Account, currency: str, money: int) -> None:
-        """Hear of money that came from outside, or went there (negative)."""
-
-    def traded(self, book: Book, trade: Print) -> None:
-        """Hear of a print."""
-
-    def quoted(self, book: Book) -> None:
-        """Hear that the best bid or ask of a market has changed."""
-
-    def revoked(self, key: Key) -> None:
-        """Hear that a key isn't valid any more."""
-
-    async def drained(self) -> None:
-        """Wait until those who listen have taken most of what they were told."""
-
-
-class Exchange:
+class Exchange(Registry):
     """Order books and accounts.
 
     Parameters
@@ -74,102 +46,11 @@ class Exchange:
         self_trades: bool = False,
         shows_orders: bool = False,
     ) -> None:
-        self.clock = clock
+        super().__init__(listings, clock=clock)
         self.self_trades = self_trades
         self.shows_orders = shows_orders
-        self.books: dict[str, Book] = {}
-        """By the exchange's own name of the market: `ETHBTC`."""
-        self.accounts: dict[str, Account] = {}
-        self.keys: dict[str, Key] = {}
-        self.fees: dict[str, int] = {}
-        """What the exchange has earned, money a currency."""
-        self.brought: dict[str, int] = {}
-        """What all accounts together have brought in, less what they took away."""
-        self.listeners: list[Listener] = []
         self._order_ids = count(1)
-        for listing in listings:
-            self.list_market(listing)
-        self.house = self.open_account("house", unlimited=True, remembers=False, maker_fee=0, taker_fee=0)
-        """Trades with everybody and never lacks anything."""
-
-    # --- markets, accounts, keys ------------------------------------------------------------------
-
-    def list_market(self, listing: Listing) -> Book:
-        """Open a market, or give the one there is."""
-        return self.books.setdefault(listing.venue_symbol, Book(listing))
-
-    def book(self, symbol: str) -> Book:
-        """Give a market by its unified or its own name."""
-        found = self.books.get(symbol.replace("/", "").upper())
-        if found is None:
-            raise RefusedError(-1121, "Invalid symbol.")
-        return found
-
-    def open_account(
-        self,
-        name: str,
-        balances: Mapping[str, Number] | None = None,
-        *,
-        maker_fee: int = 1_000,
-        taker_fee: int = 1_000,
-        fee_in_quote: bool = False,
-        unlimited: bool = False,
-        remembers: bool = True,
-    ) -> Account:
-        """Open an account with some money; fees are millionths."""
-        if name in self.accounts:
-            raise ValueError(f"an account {name!a} is there already")
-        account = Account(name, maker_fee, taker_fee, fee_in_quote, unlimited, remembers)
-        self.accounts[name] = account
-        for currency, amount in (balances or {}).items():
-            self.deposit(account, currency, money_of(amount))
-        return account
-
-    def account(self, account: Account | str) -> Account:
-        """Give an account by its name."""
-        return account if isinstance(account, Account) else self.accounts[account]
-
-    def deposit(self, account: Account | str, currency: str, money: int) -> None:
-        """Bring money in, or take it away (negative), as far as it is free."""
-        account = self.account(account)
-        free = account.free.get(currency, 0) + money
-        if free < 0:
-            raise _poor()
-        account.free[currency] = free
-        account.updated_ms = self.clock()
-        self.brought[currency] = self.brought.get(currency, 0) + money
-        for listener in self.listeners:
-            listener.deposited(account, currency, money)
-            listener.balances_changed(account, (currency,))
-
-    def add_key(
-        self,
-        account: Account | str,
-        text: str,
-        *,
-        secret: str = "",
-        verify: Verify | None = None,
-        can_trade: bool = True,
-        ip_restricted: bool = False,
-    ) -> Key:
-        """Give an account a key, of HMAC (`secret`) or of another kind (`verify`, see `Key`)."""
-        self.keys[text] = key = Key(
-            text, self.account(account), secret, verify, self.clock(), can_trade,
-            ip_restricted=ip_restricted,
-        )  # fmt: skip
-        return key
-
-    def revoke(self, text: str) -> None:
-        """End a key: its streams end, its requests are refused."""
-        self.keys[text].revoked = True
-        for listener in self.listeners:
-            listener.revoked(self.keys[text])
-
-    def executed(self, account: Account | str) -> list[Execution]:
-        """Give all that an account ever executed: the truth, whatever became of the messages."""
-        return self.account(account).executions
-
-    # --- orders -----------------------------------------------------------------------------------
+        self._quiet: set[str] = set()
 
     def place(
         self,
@@ -245,8 +126,7 @@ class Exchange:
             There is no such open order.
         """
         owner, book = self.account(account), self.book(symbol)
-        known = owner.orders if isinstance(order_id, int) else owner.by_client_id
-        order = known.get(order_id)  # type: ignore[call-overload]
+        order = owner.orders.get(order_id) if isinstance(order_id, int) else owner.by_client_id.get(order_id)
         if order is None or order.book is not book or not order.is_open:
             raise RefusedError(-2011, "Unknown order sent.")
         before = book.top()
@@ -312,6 +192,31 @@ class Exchange:
             self._tell_balances(account, taker.book, others)
         self._forget(maker)
         self._forget(taker)
+
+    def strangers(
+        self, symbol: str, side: str, price: int, amount: int, *, trade_id: int | None = None,
+        taker_order: int | None = None, maker_order: int | None = None,
+    ) -> None:  # fmt: skip
+        """Print a trade between two who have no account here, in units; `side` is the taker's."""
+        book, buy = self.book(symbol), _is_buy(side)
+        number = book.next_trade_id if trade_id is None else trade_id
+        book.next_trade_id = max(book.next_trade_id, number + 1)
+        taker = next(self._order_ids) if taker_order is None else taker_order
+        maker = next(self._order_ids) if maker_order is None else maker_order
+        buyer, seller = (taker, maker) if buy else (maker, taker)
+        self._print(book, Print(number, self.clock(), price, amount, not buy, buyer, seller))
+
+    @contextmanager
+    def at_once(self, symbol: str) -> Iterator[None]:
+        """Let several orders change a market's best prices as if they were one."""
+        book = self.book(symbol)
+        before = book.top()
+        self._quiet.add(book.symbol)
+        try:
+            yield
+        finally:
+            self._quiet.discard(book.symbol)
+            self._tell_top(book, before)
 
     async def burst(
         self, account: Account | str, n: int, symbol: str | None = None, *, rate: float | None = None
@@ -386,7 +291,7 @@ class Exchange:
         lacking = money - account.free.get(currency, 0)
         if lacking > 0:
             if not account.unlimited:
-                raise _poor()
+                raise poor()
             self.deposit(account, currency, lacking)
 
     def _fills_whole(self, order: Order) -> bool:
@@ -431,7 +336,9 @@ class Exchange:
             self.fees[execution.fee_currency] = self.fees.get(execution.fee_currency, 0) + execution.fee
             self._report(order, "TRADE", execution)
         buyer, seller = (taker, maker) if taker.buy else (maker, taker)
-        trade = Print(number, now, price, amount, maker.buy, buyer.id, seller.id)
+        self._print(book, Print(number, now, price, amount, maker.buy, buyer.id, seller.id))
+
+    def _print(self, book: Book, trade: Print) -> None:
         book.prints.add(trade)
         for listener in self.listeners:
             listener.traded(book, trade)
@@ -456,7 +363,10 @@ class Exchange:
     def _settled(self, book: Book, before: tuple[int, int, int, int], owner: Account) -> None:
         """Tell what came of a request: balances, and the best prices if they are others now."""
         self._tell_balances(owner, book)
-        if book.top() != before:
+        self._tell_top(book, before)
+
+    def _tell_top(self, book: Book, before: tuple[int, int, int, int]) -> None:
+        if book.symbol not in self._quiet and book.top() != before:
             for listener in self.listeners:
                 listener.quoted(book)
 
@@ -472,7 +382,3 @@ def _is_buy(side: str) -> bool:
     if side.upper() not in {"BUY", "SELL"}:
         raise RefusedError(-1117, "Invalid side.")
     return side.upper() == "BUY"
-
-
-def _poor() -> RefusedError:
-    return RefusedError(-2010, "Account has insufficient balance for requested action.")

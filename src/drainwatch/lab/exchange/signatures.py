@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from drainwatch.lab.exchange.accounts import Key, RefusedError, Verify
-from drainwatch.lab.exchange.matching import Exchange, wall_clock_ms
+from drainwatch.lab.exchange.matching import Exchange
+from drainwatch.lab.exchange.timeline import wall_clock_ms
 
 WINDOW_MS = 5_000
 _LONGEST_WINDOW_MS = 60_000

@@ -48,7 +48,7 @@ def units(number: Number, digits: int) -> int:
     sign, figures, exponent = value.as_tuple()
     count = int("".join(map(str, figures)) or "0")
     shift = int(exponent) + digits
-    whole, rest = (count * 10**shift, 0) if shift >= 0 else divmod(count, 10**-shift)
+    whole, rest = divmod(count * int(10 ** max(shift, 0)), int(10 ** max(-shift, 0)))
     if rest:
         raise NotANumberError(f"at most {digits} decimals were expected, was {text!a}")
     return -whole if sign else whole
