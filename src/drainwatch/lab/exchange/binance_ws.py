@@ -163,6 +163,9 @@ class Websockets:
         params = asked.get("params") or {} if isinstance(asked, dict) else {}
         if not isinstance(method, str) or not isinstance(params, dict):
             raise RefusedError(-1135, "Invalid request: a method and its params were expected.")
+        for name, value in params.items():
+            if isinstance(value, list | dict):
+                raise RefusedError(-1100, f"Illegal characters found in parameter '{name[:40]}'.")
         if (own := self._own.get(method)) is not None:
             return own(connection, params)
         if (public := _PUBLIC.get(method)) is not None:

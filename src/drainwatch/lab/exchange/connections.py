@@ -81,6 +81,7 @@ class Connection:
         self._queue: list[tuple[bytes, bool]] = []
         self._held: list[tuple[int, bytes]] = []
         self._wake = asyncio.Event()
+        self._paused = False
 
     @property
     def gone(self) -> bool:
@@ -90,7 +91,7 @@ class Connection:
     @property
     def behind(self) -> bool:
         """Whether the client takes less than it is sent."""
-        return not self.gone and (len(self._queue) > _WAITING or self._full())
+        return not (self.gone or self._paused) and (len(self._queue) > _WAITING or self._full())
 
     def _full(self) -> bool:
         return not self.gone and self._transport.get_write_buffer_size() > _BUFFER_BYTES
@@ -105,6 +106,15 @@ class Connection:
         """Send a ping or a pong at once."""
         if not self.half_open and not self.gone:
             self._transport.write(framed(payload, kind))
+
+    def pause(self) -> None:
+        """Keep all messages back, made and ready, until `resume`: then they come as fast as can be."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Send what was kept back."""
+        self._paused = False
+        self._wake.set()
 
     def cut(self) -> None:
         """Break the connection."""
@@ -122,7 +132,7 @@ class Connection:
         """Send what is pushed, until the connection is gone."""
         while not self.gone:
             await self._woken()
-            while self._queue and not self.gone:
+            while self._queue and not self.gone and not self._paused:
                 batch, self._queue = self._queue[:_CHUNK], self._queue[_CHUNK:]
                 await self._send(batch)
                 while self._full():  # noqa: ASYNC110 - aiohttp has taken the transport's own signal
@@ -140,7 +150,7 @@ class Connection:
 
     async def _send(self, batch: list[tuple[bytes, bool]]) -> None:
         ready: list[bytes] = []
-        for payload, event in batch:
+        for i, (payload, event) in enumerate(batch):
             fault = self.faults.on_message() if event else None
             if fault is None and not self._held:
                 ready.append(framed(payload))
@@ -157,14 +167,19 @@ class Connection:
                 self._write(ready)
                 self.freeze()
                 return
+            if fault is Fault.TERMINATED and self.subscriptions:
+                self._write(ready)
+                waiting = batch[i + 1 :] + self._queue
+                self._queue = [one for one in waiting if not one[1]]  # no event comes after the end
+                self._held.clear()
+                self._terminate(self)
+                return
             self._add(ready, payload, fault)
         self._write(ready)
 
     def _add(self, ready: list[bytes], payload: bytes, fault: Fault | None) -> None:
         """Add what becomes of a message to what is sent next."""
-        if fault is Fault.TERMINATED and self.subscriptions:
-            self._terminate(self)
-        elif fault is Fault.REORDER:
+        if fault is Fault.REORDER:
             self._held.append((self.faults.behind(), framed(payload)))
             return
         elif fault in DAMAGE and fault is not None:

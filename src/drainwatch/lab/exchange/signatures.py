@@ -47,7 +47,7 @@ def ed25519(public_key: str) -> Verify:
     return verify
 
 
-def known_key(exchange: Exchange, text: str | None) -> Key:
+def known_key(exchange: Exchange, text: object) -> Key:
     """Give the key of a request.
 
     Raises
@@ -57,7 +57,7 @@ def known_key(exchange: Exchange, text: str | None) -> Key:
     """
     if not text:
         raise RefusedError(-2014, "API-key format invalid.", 401)
-    key = exchange.keys.get(text)
+    key = exchange.keys.get(text) if isinstance(text, str) else None
     if key is None or key.revoked:
         raise RefusedError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
     return key

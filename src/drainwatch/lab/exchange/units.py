@@ -7,6 +7,7 @@ money, of any currency, `10**-MONEY_DIGITS`: an amount times a price is money wi
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 AMOUNT_DIGITS = 8
 PRICE_DIGITS = 12
@@ -69,6 +70,7 @@ def money_of(number: Number) -> int:
     return units(number, MONEY_DIGITS)
 
 
+@lru_cache(maxsize=1 << 14)  # prices and sizes come again and again, and a burst writes millions
 def text_of(count: int, digits: int) -> str:
     """Write a count of `10**-digits` exactly, with 8 decimals at least."""
     if count < 0:
