@@ -207,7 +207,7 @@ class BinanceSpotPrivate(BinancePrivate):
             # An answer nevertheless.
             self._asked_ns = None
         if problem.code in KEY_ERRORS:
-            reading.close = f"Binance doesn't take the key ({problem.code}): {KEY_ERRORS[problem.code]}"
+            reading.close = f"{KEY_ERRORS[problem.code]} ({problem.code})"
             reading.refused = True
         elif problem.code == TIME_ERROR and id_ in {"login", "subscribe"}:
             self._out_of_time(reading, now_ns)
