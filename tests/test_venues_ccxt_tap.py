@@ -197,7 +197,13 @@ KRAKEN = {"id": "ETH/XBT", "symbol": "ETH/BTC", "base": "ETH", "quote": "BTC", "
 
 
 def kraken_row(ident: str, kind: str = "trade") -> dict[str, Any]:
-    row = {"order_id": "O1", "exec_type": kind, "symbol": "ETH/BTC", "side": "sell", "order_status": "open"}
+    row: dict[str, Any] = {
+        "order_id": "O1",
+        "exec_type": kind,
+        "symbol": "ETH/BTC",
+        "side": "sell",
+        "order_status": "open",
+    }
     row |= {"timestamp": "2026-01-01T00:00:00.123456Z", "order_type": "limit", "cl_ord_id": "bot-1"}
     if kind == "trade":
         row |= {"exec_id": ident, "last_qty": "15.44", "last_price": "0.06", "liquidity_ind": "t"}
@@ -215,9 +221,20 @@ def test_krakens_rows_of_several_kinds_in_one_message_lose_no_fill() -> None:
 
 
 def test_okx_streams_contracts_and_a_fee_that_is_a_cost() -> None:
-    market = {"id": "BTC-USDT-SWAP", "symbol": "BTC/USDT:USDT", "base": "BTC", "quote": "USDT"}
+    market: dict[str, Any] = {
+        "id": "BTC-USDT-SWAP",
+        "symbol": "BTC/USDT:USDT",
+        "base": "BTC",
+        "quote": "USDT",
+    }
     market |= {"settle": "USDT", "type": "swap", "contract": True, "linear": True, "contractSize": 0.01}
-    order = {"instType": "SWAP", "instId": "BTC-USDT-SWAP", "ordId": "5", "clOrdId": "bot-1", "side": "buy"}
+    order: dict[str, Any] = {
+        "instType": "SWAP",
+        "instId": "BTC-USDT-SWAP",
+        "ordId": "5",
+        "clOrdId": "bot-1",
+        "side": "buy",
+    }
     order |= {"tradeId": "9", "fillPx": "60000.10", "fillSz": "5", "fillTime": "1700000000123"}
     order |= {"fillFee": "-0.16", "fillFeeCcy": "USDT", "fee": "-0.32", "feeCcy": "USDT", "execType": "T"}
     order |= {"state": "filled", "ordType": "market", "sz": "10", "accFillSz": "10", "avgPx": "60000"}
@@ -231,9 +248,21 @@ def test_okx_streams_contracts_and_a_fee_that_is_a_cost() -> None:
 
 
 def test_bybit_streams_fills_negotiated_off_the_book_and_marks_forced_ones() -> None:
-    market = {"id": "BTCUSDT", "symbol": "BTC/USDT:USDT", "base": "BTC", "quote": "USDT", "settle": "USDT"}
+    market: dict[str, Any] = {
+        "id": "BTCUSDT",
+        "symbol": "BTC/USDT:USDT",
+        "base": "BTC",
+        "quote": "USDT",
+        "settle": "USDT",
+    }
     market |= {"type": "swap", "contract": True, "linear": True, "contractSize": 1.0}
-    row = {"category": "linear", "symbol": "BTCUSDT", "side": "Sell", "orderId": "5", "orderLinkId": "bot-1"}
+    row: dict[str, Any] = {
+        "category": "linear",
+        "symbol": "BTCUSDT",
+        "side": "Sell",
+        "orderId": "5",
+        "orderLinkId": "bot-1",
+    }
     row |= {"execPrice": "60000.10", "execQty": "0.5", "execTime": "1700000000123", "execFee": "0.33"}
     row |= {"isMaker": False, "markPrice": "60001", "execId": "e", "feeRate": "0.0001", "execValue": "30000"}
     kinds = ("Trade", "BlockTrade", "BustTrade", "Funding")
