@@ -13,6 +13,7 @@ from drainwatch.cli.exit_codes import ExitCode
 from drainwatch.cli.init import init
 from drainwatch.cli.lab import lab
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
+from drainwatch.cli.watch import watch
 
 if TYPE_CHECKING:
     from drainwatch.cli.shells import Simulated
@@ -279,6 +280,7 @@ def show_model(
         _show_card(card, screen)
 
 
+app.command()(watch)
 app.command()(init)
 app.command()(doctor)
 app.add_typer(models, name="model")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from drainwatch.rows import Market
 from drainwatch.venues.conversation import DirectSource
@@ -22,8 +22,8 @@ class Streams:
     """What to connect to for one account."""
 
     private: list[StreamSource] = field(default_factory=list)
-    public: list[StreamSource] = field(default_factory=list)
-    """Each takes the wanted symbols that are its own, and leaves the others."""
+    public: list[tuple[StreamSource, Callable[[Market], bool]]] = field(default_factory=list)
+    """Each with the markets that it has."""
     listed: list[tuple[Symbols, Callable[[Market], bool]]] = field(default_factory=list)
     """What the streams know of the venue's markets, and which belong there."""
 
@@ -60,11 +60,11 @@ def native_streams(
         Where they are, if elsewhere than usual.
     """
     keys = credentials or Credentials("")
-    private = {"url": url_private} if url_private else {}
-    public = {"url": url_public} if url_public else {}
+    private: dict[str, Any] = {"url": url_private} if url_private else {}
+    public: dict[str, Any] = {"url": url_public} if url_public else {}
     streams = Streams()
 
-    def known(belongs: Callable[[Market], bool] = lambda _: True) -> Symbols:
+    def known(belongs: Callable[[Market], bool] = _is_any) -> Symbols:
         streams.listed.append((Symbols(), belongs))
         return streams.listed[-1][0]
 
@@ -74,7 +74,7 @@ def native_streams(
 
         spot = known(_is_spot)
         streams.private.append(BinanceSpotPrivateSource(keys, spot, account=account, **private))
-        streams.public.append(BinancePublicSource(spot, **public))
+        streams.public.append((BinancePublicSource(spot, **public), _is_spot))
     elif exchange == "binanceusdm":
         from drainwatch.venues.binance_futures import BinanceFuturesPrivateSource
         from drainwatch.venues.binance_public import USDM_URL, BinancePublicSource
@@ -83,21 +83,20 @@ def native_streams(
         streams.private.append(
             BinanceFuturesPrivateSource(rest.listen_key, linear, account=account, **private)
         )
-        streams.public.append(BinancePublicSource(linear, exchange=exchange, url=url_public or USDM_URL))
+        source = BinancePublicSource(linear, exchange=exchange, url=url_public or USDM_URL)
+        streams.public.append((source, _is_linear))
     elif exchange == "bybit":
         from drainwatch.venues.bybit import BybitPrivate, BybitPublic
 
-        by_category = {
-            "spot": known(_is_spot),
-            "linear": known(_is_linear),
-            "inverse": known(lambda market: market.inverse),
-        }
+        kinds = {"spot": _is_spot, "linear": _is_linear, "inverse": _is_inverse}
+        by_category = {category: known(belongs) for category, belongs in kinds.items()}
         skew = Skew(exchange, "bybit private", account)
         make = partial(BybitPrivate, keys, by_category, account=account, skew=skew, **private)
         streams.private.append(DirectSource("bybit private", make))
         for category, symbols in by_category.items():
             make_public = partial(BybitPublic, category, symbols, **public)
-            streams.public.append(DirectSource(f"bybit public {category}", make_public))
+            public_source = DirectSource(f"bybit public {category}", make_public)
+            streams.public.append((public_source, kinds[category]))
     elif exchange == "okx":
         from drainwatch.venues.okx import OkxPrivate, OkxPublic
 
@@ -105,7 +104,7 @@ def native_streams(
         skew = Skew(exchange, "okx private", account)
         make_okx = partial(OkxPrivate, keys, every, account=account, skew=skew, **private)
         streams.private.append(DirectSource("okx private", make_okx))
-        streams.public.append(DirectSource("okx public", partial(OkxPublic, every, **public)))
+        streams.public.append((DirectSource("okx public", partial(OkxPublic, every, **public)), _is_any))
     else:
         from drainwatch.venues.hyperliquid import Hyperliquid
 
@@ -114,6 +113,15 @@ def native_streams(
         streams.private.append(DirectSource("hyperliquid", make_both))
     streams.relist(markets)
     return streams
+
+
+def _is_any(market: Market) -> bool:
+    del market
+    return True
+
+
+def _is_inverse(market: Market) -> bool:
+    return market.inverse
 
 
 def _is_spot(market: Market) -> bool:

@@ -103,6 +103,11 @@ class CcxtStream:
         self._refused = False
         self._unlisted_tried: set[str] = set()
 
+    @property
+    def connected(self) -> bool:
+        """Whether the stream stands."""
+        return self._connected_ns is not None
+
     async def want(self, symbols: Collection[str]) -> None:
         """Have the public data of further symbols."""
         if self._public is not None:

@@ -43,6 +43,9 @@ class Verdict(NamedTuple):
     score: float
     flagged: bool
     loss_quote: float
+    """Positive is a loss; NaN: blind."""
+    loss_value: float
+    """The same in units of value; NaN: blind, or the quote currency has no price."""
     equity: float
     """In units of value just before the fill; NaN without balances."""
     incident: str | None
@@ -146,10 +149,8 @@ class Core:
                 kept = [item for item in timed if not isinstance(item[1], Fill) or next(is_new)]
                 self.repeated += len(timed) - len(kept)
                 timed = kept
-            if timed:
-                number = self._store.append(_encoder.encode(timed))
-        if timed:
-            self.journalled = number
+            number = self._store.append(_encoder.encode(timed)) if timed else self.journalled
+        self.journalled = number
         return timed
 
     def _feed(self, timed: Sequence[tuple[int, Row]]) -> Outcome:
@@ -252,11 +253,12 @@ def _verdicts(block: Block, fills: Sequence[Fill]) -> list[Verdict]:
         judged["score"].tolist(),
         (judged["flagged"] > 0).tolist(),
         judged["loss_quote"].tolist(),
+        (judged["loss_quote"] * judged["quote_value"]).tolist(),
         judged["equity"].tolist(),
         block.incidents,
         strict=True,
     )
     return [
-        Verdict(fill, at, fair, SOURCES[source], off, score, flagged, loss, equity, incident)
-        for fill, at, fair, source, off, score, flagged, loss, equity, incident in columns
+        Verdict(fill, at, fair, SOURCES[source], off, score, flagged, loss, value, equity, incident)
+        for fill, at, fair, source, off, score, flagged, loss, value, equity, incident in columns
     ]

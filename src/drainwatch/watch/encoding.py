@@ -269,7 +269,7 @@ def _name_hash(row: Row) -> int:
         return int(name[0])
     if isinstance(row, BotOrder):
         return hash_id(row.account or "default")
-    return hash_id(f"{row.exchange}\0{row.symbol}")  # type: ignore[union-attr]
+    return hash_id(f"{row.exchange}\0{row.symbol}")
 
 
 def _content(event: np.void) -> int:

@@ -23,7 +23,7 @@ from drainwatch.venues.ccxt_stream import CcxtStream
 from drainwatch.venues.connection import Connection
 from drainwatch.venues.discovery import candidates, changed, explained
 from drainwatch.venues.ports import Clock
-from drainwatch.venues.protocol import BadMessage, Credentials
+from drainwatch.venues.protocol import BadMessage, Credentials, StreamSource
 from drainwatch.venues.rest import Rest
 from drainwatch.watch.health import StreamStatus
 from drainwatch.watch.hub import Hub
@@ -36,6 +36,8 @@ PAST_NS: Final = 24 * 3600 * NS_PER_S
 RETRY_S: Final = 2.0
 LAST_RETRY_S: Final = 120.0
 TOLD_AFTER_S: Final = 10.0
+DOUBT_S: Final = 1.0
+"""After a private message that isn't understood, the venue's list is looked at so soon."""
 
 T = TypeVar("T")
 
@@ -80,6 +82,7 @@ class Followed:
         self.name, self.exchange = name, exchange
         self.connections: list[Connection] = []
         self.ccxt: CcxtStream | None = None
+        self._public: list[tuple[Connection, Callable[[Market], bool]]] = []
         self._rest, self._hub, self._clock = rest, hub, clock
         self._credentials, self._address = credentials, address
         self._urls = {"url_private": url_private, "url_public": url_public}
@@ -90,6 +93,7 @@ class Followed:
         self._wanted: set[str] = set()
         self._told_markets: set[str] = set()
         self._fresh: asyncio.Queue[set[str]] = asyncio.Queue()
+        self._doubt: asyncio.Queue[None] = asyncio.Queue()
         self._totals: dict[str, float] | None = None
         self._filling = asyncio.Lock()
         self._recent: list[Fill] = []
@@ -130,8 +134,10 @@ class Followed:
         self._hub.notice(notice)
 
     def bad(self, message: BadMessage) -> None:
-        """Pass on what isn't understood."""
+        """Pass on what isn't understood; it may have been a fill, so look at the venue's list soon."""
         self._hub.bad(message)
+        if self._group is not None and "public" not in message.stream and self._doubt.empty():
+            self._doubt.put_nowait(None)
 
     def seen(self, exchange: str, symbols: set[str]) -> None:
         """Follow markets that the account trades."""
@@ -161,7 +167,9 @@ class Followed:
     def streams(self) -> list[StreamStatus]:
         """How its streams are now."""
         if self.ccxt is not None:
-            return [self.ccxt_status()]
+            up = self.ccxt.connected
+            deaf = None if up else "not connected"
+            return [StreamStatus(name=self.ccxt.stream, account=self.name, connected=up, deaf=deaf)]
         return [
             StreamStatus(
                 name=connection.stream,
@@ -201,28 +209,35 @@ class Followed:
             address=self._address,
             **self._urls,
         )
+        if self._recorder is not None and self._credentials is not None:
+            self._recorder.hide(self._credentials.key)
         for source in streams.private:
-            self._connect(
-                group,
-                Connection(
-                    source,
-                    self,
-                    self._clock,
-                    recorder=self._recorder,
-                    exchange=self.exchange,
-                    account=self.name,
-                ),
-            )
-        for source in streams.public:
-            self._connect(
-                group, Connection(source, self, self._clock, recorder=self._recorder, exchange=self.exchange)
-            )
+            self._connect(group, source, self.name, _is_told if not streams.public else None)
+        for source, belongs in streams.public:
+            self._connect(group, source, "", belongs)
         self._fresh.put_nowait(set(self._traded))
         group.create_task(self._follow_markets())
         group.create_task(self._look_again())
 
-    def _connect(self, group: asyncio.TaskGroup, connection: Connection) -> None:
+    def _connect(
+        self,
+        group: asyncio.TaskGroup,
+        source: StreamSource,
+        account: str,
+        belongs: Callable[[Market], bool] | None,
+    ) -> None:
+        """Begin a stream; `belongs` says of which markets it has public data, None: of none."""
+        connection = Connection(
+            source,
+            self,
+            self._clock,
+            recorder=self._recorder,
+            exchange=self.exchange,
+            account=account,
+        )
         self.connections.append(connection)
+        if belongs is not None:
+            self._public.append((connection, belongs))
         group.create_task(connection.run())
 
     async def _run_ccxt(self, group: asyncio.TaskGroup) -> None:
@@ -253,8 +268,9 @@ class Followed:
             told = [row for symbol in sorted(new) for row in self._tell_market(symbol)]
             if told:
                 await self._hub.rows(told, self._clock.now_ns())
-            for connection in self.connections:
-                await connection.want(new)
+            for connection, belongs in self._public:
+                markets = [self._markets[symbol] for symbol in new if symbol in self._markets]
+                await connection.want([market.symbol for market in markets if belongs(market)])
             if self.ccxt is not None:
                 await self.ccxt.want(new)
             traded_first = sorted(new, key=lambda symbol: (symbol not in self._traded, symbol))
@@ -278,7 +294,15 @@ class Followed:
     async def _look_again(self) -> None:
         """Look at the venue's own list of fills now and then: a stream may be deaf without knowing."""
         while True:
-            await self._clock.sleep(self._backfill_s)
+            timer = asyncio.ensure_future(self._clock.sleep(self._backfill_s))
+            doubt = asyncio.ensure_future(self._doubt.get())
+            try:
+                await asyncio.wait({timer, doubt}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                timer.cancel()
+                doubt.cancel()
+            if not timer.done():
+                await self._clock.sleep(DOUBT_S)  # one damaged message seldom comes alone
             await self._fill_in("on a timer", first=False)
 
     async def _fill_in(self, stream: str, *, first: bool) -> None:
@@ -402,6 +426,11 @@ class Followed:
 
     def _set_cursor(self, until_ns: int) -> None:
         self._hub.store.set_value(f"known until/{self.name}", str(until_ns).encode())
+
+
+def _is_told(market: Market) -> bool:
+    del market
+    return True
 
 
 def _time(ns: int) -> str:

@@ -11,6 +11,8 @@ import logging
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from drainwatch.alerts.channel import Channel
@@ -35,6 +37,18 @@ BAD_AGAIN_NS: Final = 3_600 * NS_PER_S
 RECENT: Final = 50
 
 _log = logging.getLogger("drainwatch.watch")
+
+
+@dataclass(slots=True)
+class Day:
+    """What an account did on a day, UTC."""
+
+    date: date
+    fills: int = 0
+    blind: int = 0
+    loss: float = 0.0
+    """Lost against fair value, in units of value; positive is a loss."""
+
 
 Listener = Callable[[Mapping[str, Any]], None]
 
@@ -79,6 +93,8 @@ class Hub:
         """Notices by kind."""
         self.bad_by_stream: Counter[str] = Counter()
         self.judging, self.journal = Latency(), Latency()
+        self.days: dict[str, Day] = {}
+        """Of each account, the last on which it traded."""
         self.open: dict[str, dict[str, Any]] = {}
         """Open incidents by id."""
         self.failing: str | None = None
@@ -211,7 +227,16 @@ class Hub:
         self.verdicts.append(verdict)
         self.counts["fills"] += 1
         self.counts["flagged"] += verdict.flagged
-        self.counts["blind"] += math.isnan(verdict.fair)
+        blind = math.isnan(verdict.fair)
+        self.counts["blind"] += blind
+        day = datetime.fromtimestamp(verdict.judged_ns / NS_PER_S, UTC).date()
+        account = verdict.fill.account
+        so_far = self.days.get(account)
+        if so_far is None or so_far.date != day:
+            so_far = self.days[account] = Day(day)
+        so_far.fills += 1
+        so_far.blind += blind
+        so_far.loss += 0.0 if math.isnan(verdict.loss_value) else verdict.loss_value
         if self.listeners:
             self._publish({"type": "verdict", **verdict_of(verdict)})
 

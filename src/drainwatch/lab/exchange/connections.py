@@ -182,7 +182,7 @@ class Connection:
         if fault is Fault.REORDER:
             self._held.append((self.faults.behind(), framed(payload)))
             return
-        elif fault in DAMAGE and fault is not None:
+        if fault in DAMAGE and fault is not None:
             damaged, binary = self.faults.damaged(fault, payload)
             ready.append(framed(damaged, BINARY if binary else TEXT))
         else:
