@@ -20,7 +20,7 @@ from drainwatch.lab.thieves import difficulty_band
 
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
-Row = tuple[float, str, str, float, float, bool, bool]
+Row = tuple[float, str, str, float, float, bool, bool, str | None]
 SKILL = {US: 4.0, "oracle_price": 2.4, "oracle_price_and_log": 4.4, "five_percent": 1.8}
 """Standard deviations by which a detector lifts a thief's fills above an owner's."""
 
@@ -177,10 +177,17 @@ def small() -> dict[str, Any]:
 
 
 def scenario_like(*rows: Row) -> Any:
-    """Fills of (hour, account, side, price, loss, own_bad, is_drain) at a fair price of 100; equity 1,000."""
-    table = pd.DataFrame(rows, columns=["hour", "account", "side", "price", "loss", "own_bad", "is_drain"])
-    fills = table[["account", "side", "price"]].assign(
-        timestamp=(START_MS + table["hour"] * HOUR_MS).astype(np.int64), id=[str(i) for i in range(len(rows))]
+    """Fills of (hour, account, side, price, loss, own_bad, is_drain, order) at a fair price of 100; equity 1,000."""
+    table = pd.DataFrame(
+        rows, columns=["hour", "account", "side", "price", "loss", "own_bad", "is_drain", "order"]
+    )
+    table["order"] = table["order"].where(
+        table["order"].notna(), pd.Series([f"o{i}" for i in range(len(rows))])
+    )
+    fills = table[["account", "side", "price", "order"]].assign(
+        timestamp=(START_MS + table["hour"] * HOUR_MS).astype(np.int64),
+        id=[str(i) for i in range(len(rows))],
+        symbol="A/B",
     )
     labels = table[["side", "loss", "own_bad", "is_drain"]].assign(true_fair=100.0)
     empty = pd.DataFrame()
@@ -194,7 +201,7 @@ def scenario_like(*rows: Row) -> Any:
 
 def fill(
     hour: float, price: float = 100.0, loss: float = 0.0, *, side: str = "buy", account: str = "a",
-    bad: bool = False, drain: bool = False,
+    bad: bool = False, drain: bool = False, order: str | None = None,
 ) -> Row:  # fmt: skip
-    """One row of `scenario_like`."""
-    return (hour, account, side, price, loss, bad, drain)
+    """One row of `scenario_like`; each is an order of its own unless named."""
+    return (hour, account, side, price, loss, bad, drain, order)

@@ -19,6 +19,12 @@ def test_an_owners_bad_fill_is_labelled_or_far_off_and_dear() -> None:
     assert own_bad_fills(made).tolist() == [True, True, False, False, True, False, False]
 
 
+def test_a_bad_order_that_is_filled_in_pieces_is_one_bad_order() -> None:
+    pieces = [fill(hour, 110.0, 0.2, order="dust") for hour in (0, 0, 0)]
+    made = scenario_like(*pieces, fill(1, 110.0, 0.2), fill(2, 100.1, 0.2, order="dust"))
+    assert own_bad_fills(made).tolist() == [True, True, True, False, False]
+
+
 def test_a_day_after_an_own_bad_fill_is_spared_in_that_account_only() -> None:
     made = scenario_like(
         fill(0), fill(1, bad=True), fill(2), fill(2, account="b"), fill(25), fill(25.1), fill(26, account="b")

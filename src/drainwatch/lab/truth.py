@@ -23,7 +23,10 @@ def own_bad_fills(made: Scenario) -> NDArray[np.bool_]:
     equity = made.equity0 / len(made.robbed or made.accounts)
     side = np.where(labels["side"] == "buy", 1.0, -1.0)
     deviation = side * (fills["price"].to_numpy() / labels["true_fair"].to_numpy() - 1.0)
-    dear = labels["loss"].to_numpy() >= OWN_BAD_SHARE * equity
+    # an order that is filled in pieces is one bad order
+    order = fills["symbol"].astype(str) + "\0" + fills["order"].astype(str)
+    off = np.where(deviation >= OWN_BAD_DEVIATION, labels["loss"].to_numpy(), 0.0)
+    dear = pd.Series(off).groupby(order.to_numpy()).transform("sum").to_numpy() >= OWN_BAD_SHARE * equity
     bad = labels["own_bad"].to_numpy(dtype=bool) | ((deviation >= OWN_BAD_DEVIATION) & dear)
     return np.asarray(bad & ~labels["is_drain"].to_numpy(dtype=bool))
 
