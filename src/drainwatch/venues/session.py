@@ -377,7 +377,7 @@ class Session:
         while True:
             await asyncio.sleep(times.ping_s)  # of the network, so in real time
             try:
-                pong = await self._socket.ping()
+                pong = asyncio.ensure_future(await self._socket.ping())
             except ConnectionClosed:
                 return
             pinged_at = self._loop.time()
