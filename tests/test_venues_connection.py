@@ -86,7 +86,8 @@ def test_fills_come_through_in_order() -> None:
         assert stream.counts.rows == 100
         assert stream.counts.bytes == len(READY) + sum(len(message(fill=i)) for i in range(100))
         assert stream.counts.last_frame_ns == sink.calls[-1][0]
-        assert sink.notices == sink.bads == []
+        assert sink.notices == []
+        assert sink.bads == []
 
     asyncio.run(scene())
 
@@ -127,6 +128,50 @@ def test_after_any_end_the_stream_is_back_and_what_was_missed_is_asked_for() -> 
         assert sink.filled == [(STREAM, True)] + [(STREAM, False)] * len(ends)
         assert stream.counts.reconnects == len(ends)
         assert sink.notices == []  # each time it was back at once
+
+    asyncio.run(scene())
+
+
+def test_whatever_bytes_come_over_the_wire_the_stream_comes_back() -> None:
+    rng, made, n = random.Random(5), 0, 60
+
+    async def handler(socket: ServerConnection) -> None:
+        nonlocal made
+        made += 1
+        await socket.send(READY)
+        await socket.send(message(fill=made))
+        if made < n:
+            whole = b'\x81\x0b{"fill": 7} \x81\x0c{"fills": []}'
+            wire = bytearray(whole if made % 2 else rng.randbytes(60))
+            for _ in range(rng.randrange(4)):
+                wire[rng.randrange(len(wire))] = rng.randrange(256)
+            socket.transport.write(bytes(wire[: rng.randrange(1, len(wire))]))
+            await asyncio.sleep(0.01)
+            socket.transport.abort()
+        await stay(socket)
+
+    async def scene() -> None:
+        sink = FakeSink()
+        async with venue(handler) as (_, url):
+            stream = connection(FakeSource(url), sink)
+            async with running(stream.run()):
+                await until(lambda: n in sink.ids, 30)
+        assert set(range(1, n + 1)) <= set(sink.ids)
+        assert stream.counts.reconnects == n - 1
+
+    asyncio.run(scene())
+
+
+def test_a_frame_that_is_too_large_ends_the_connection_and_is_told_with_the_reason() -> None:
+    async def handler(socket: ServerConnection) -> None:
+        socket.transport.write(b"\x81\x7f" + (1 << 40).to_bytes(8, "big"))
+        await stay(socket)
+
+    async def scene() -> None:
+        sink = FakeSink()
+        async with venue(handler) as (_, url), running(connection(FakeSource(url), sink).run()):
+            await until(lambda: sink.notices)
+        assert "broke the rules of websockets (code 1009)" in sink.notices[0].text
 
     asyncio.run(scene())
 
