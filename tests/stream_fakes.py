@@ -220,7 +220,7 @@ async def running(work: Awaitable[None]) -> AsyncIterator[asyncio.Task[None]]:
     """Let something run meanwhile, and cancel it at the end; what it raised before is raised."""
     task = asyncio.ensure_future(work)
     try:
-        yield task  # type: ignore[misc]
+        yield task
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

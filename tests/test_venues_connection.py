@@ -76,8 +76,9 @@ def test_fills_come_through_in_order() -> None:
             before = CLOCK.now_ns()
             async with running(stream.run()):
                 await until(lambda: len(sink.heard) == 100)
-                assert stream.counts.connected
-            assert not stream.counts.connected
+                connected = [stream.counts.connected]
+            connected.append(stream.counts.connected)
+        assert connected == [True, False]
         assert sink.ids == list(range(100))
         assert sink.filled == [(STREAM, True)]
         assert all(before < received_ns <= CLOCK.now_ns() for received_ns, _ in sink.calls)
@@ -85,7 +86,8 @@ def test_fills_come_through_in_order() -> None:
         assert stream.counts.rows == 100
         assert stream.counts.bytes == len(READY) + sum(len(message(fill=i)) for i in range(100))
         assert stream.counts.last_frame_ns == sink.calls[-1][0]
-        assert sink.notices == sink.bads == []
+        assert sink.notices == []
+        assert sink.bads == []
 
     asyncio.run(scene())
 
@@ -126,6 +128,50 @@ def test_after_any_end_the_stream_is_back_and_what_was_missed_is_asked_for() -> 
         assert sink.filled == [(STREAM, True)] + [(STREAM, False)] * len(ends)
         assert stream.counts.reconnects == len(ends)
         assert sink.notices == []  # each time it was back at once
+
+    asyncio.run(scene())
+
+
+def test_whatever_bytes_come_over_the_wire_the_stream_comes_back() -> None:
+    rng, made, n = random.Random(5), 0, 60
+
+    async def handler(socket: ServerConnection) -> None:
+        nonlocal made
+        made += 1
+        await socket.send(READY)
+        await socket.send(message(fill=made))
+        if made < n:
+            whole = b'\x81\x0b{"fill": 7} \x81\x0c{"fills": []}'
+            wire = bytearray(whole if made % 2 else rng.randbytes(60))
+            for _ in range(rng.randrange(4)):
+                wire[rng.randrange(len(wire))] = rng.randrange(256)
+            socket.transport.write(bytes(wire[: rng.randrange(1, len(wire))]))
+            await asyncio.sleep(0.01)
+            socket.transport.abort()
+        await stay(socket)
+
+    async def scene() -> None:
+        sink = FakeSink()
+        async with venue(handler) as (_, url):
+            stream = connection(FakeSource(url), sink)
+            async with running(stream.run()):
+                await until(lambda: n in sink.ids, 30)
+        assert set(range(1, n + 1)) <= set(sink.ids)
+        assert stream.counts.reconnects == n - 1
+
+    asyncio.run(scene())
+
+
+def test_a_frame_that_is_too_large_ends_the_connection_and_is_told_with_the_reason() -> None:
+    async def handler(socket: ServerConnection) -> None:
+        socket.transport.write(b"\x81\x7f" + (1 << 40).to_bytes(8, "big"))
+        await stay(socket)
+
+    async def scene() -> None:
+        sink = FakeSink()
+        async with venue(handler) as (_, url), running(connection(FakeSource(url), sink).run()):
+            await until(lambda: sink.notices)
+        assert "broke the rules of websockets (code 1009)" in sink.notices[0].text
 
     asyncio.run(scene())
 
@@ -290,7 +336,8 @@ def test_whatever_the_rest_side_raises_the_stream_goes_on() -> None:
         async with venue(handler) as (_, url):
             source = FakeSource(url)
             source.fails = [
-                VenueError("it answers HTTP 502"), KeyError(TOKEN), OSError(TOKEN), TimeoutError(), ValueError(url),
+                VenueError("it answers HTTP 502"), KeyError(TOKEN), OSError(TOKEN), TimeoutError(),
+                ValueError(url),
             ]  # fmt: skip
             slow = Times(
                 patience_s=0.3, first_retry_s=0.2, last_retry_s=0.2, steady_s=0.0, refused_retry_s=0.2
@@ -391,6 +438,14 @@ def test_an_error_of_the_sink_is_ours_and_ends_the_run() -> None:
     assert raised.value.subgroup(lambda error: not isinstance(error, (RuntimeError, ExceptionGroup))) is None
 
 
+def objects_without(sink: FakeSink, source: FakeSource) -> int:
+    """Count what is alive, once the fakes have forgotten what they collected."""
+    for collected in (sink.heard, sink.calls, sink.filled, source.protocols):
+        collected.clear()
+    gc.collect()
+    return len(gc.get_objects())
+
+
 def test_a_thousand_reconnects_leave_nothing_behind() -> None:
     made = 0
 
@@ -410,21 +465,10 @@ def test_a_thousand_reconnects_leave_nothing_behind() -> None:
             stream = connection(source, sink, times)
             async with running(stream.run()):
                 await until(lambda: stream.counts.reconnects >= 20)
-                gc.collect()
-                tasks, objects = len(asyncio.all_tasks()), len(gc.get_objects())
-                sink.heard.clear()
-                sink.calls.clear()
-                sink.filled.clear()
+                tasks, objects = len(asyncio.all_tasks()), objects_without(sink, source)
                 await until(lambda: stream.counts.reconnects >= 1000, 60)
-                kept = (
-                    len(sink.heard)
-                    + 2 * len(sink.calls)
-                    + len(sink.filled)
-                    + 4 * len(stream._source.protocols)
-                )  # type: ignore[attr-defined]
-                gc.collect()
                 assert len(asyncio.all_tasks()) <= tasks + 6
-                assert len(gc.get_objects()) - objects < kept + 2000
+                assert objects_without(sink, source) - objects < 2000
         assert len(asyncio.all_tasks()) <= 2
         assert sink.bads == []
 

@@ -28,6 +28,7 @@ _WAITING_FRAMES = 8192
 _WAITING_BYTES = 8 << 20
 _WAITING_ANSWERS = 10_000
 _SHOWN_BYTES = 500
+_RULES = {1002, 1003, 1007, 1009}
 _CLEAN = {1000, 1001, 1012}  # done, going away, restarting: ends that a venue plans
 
 
@@ -195,7 +196,9 @@ class Session:
         return end
 
     def want(self, symbols: Collection[str]) -> None:
-        """Subscribe to the public data of further symbols."""
+        """Subscribe to the public data of further symbols; the next connection does, if this one is over."""
+        if self._over:
+            return
         now_ns = self._clock.now_ns()
         if self._recorder is not None:
             self._recorder.wanted(self._protocol.stream, now_ns, symbols)
@@ -379,7 +382,7 @@ class Session:
         while True:
             await asyncio.sleep(times.ping_s)  # of the network, so in real time
             try:
-                pong = await self._socket.ping()
+                pong = asyncio.ensure_future(await self._socket.ping())
             except ConnectionClosed:
                 return
             pinged_at = self._loop.time()
@@ -441,6 +444,8 @@ class Session:
 
 def _how(error: ConnectionClosed) -> End:
     if error.rcvd is None:
+        if error.sent is not None and error.sent.code in _RULES:
+            return End(f"the venue broke the rules of websockets (code {error.sent.code})")
         return End("the connection broke off")
     reason = f" ({error.rcvd.reason[:100]!a})" if error.rcvd.reason else ""
     return End(f"the venue closed it with code {error.rcvd.code}{reason}", planned=error.rcvd.code in _CLEAN)
