@@ -47,6 +47,8 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, content {bytes} NOT NULL)
 """
 """What a new database is given. `facts` holds the named values."""
 
+ADD_FILLS: Final = "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content)"
+
 NEWEST_ENTRY: Final = (
     "SELECT COALESCE(MAX(number), 0) FROM journal UNION ALL SELECT COALESCE(MAX(number), 0) FROM snapshots"
 )

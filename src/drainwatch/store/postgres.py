@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Final, cast
 
 from drainwatch.errors import ConfigError, StateError
-from drainwatch.store.base import NEWEST_ENTRY, Store
+from drainwatch.store.base import ADD_FILLS, NEWEST_ENTRY, Store
 
 try:
     import psycopg
@@ -191,16 +191,21 @@ class PostgresStore(Store):
             return self._connected().execute(_own(sql), values or None).rowcount
 
     def _insert_fills(self, rows: Sequence[tuple[bytes, str, str, int, int, str]]) -> list[bool]:
+        if len(rows) == 1:  # the usual case, and twice as fast
+            return [
+                self._change(f"{ADD_FILLS} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING", *rows[0])
+                == 1
+            ]
         columns = [list(column) for column in zip(*rows, strict=True)]
+        # %b: arrays in binary form, or each text would be searched for what must be escaped
         sql = (
-            "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content) "
-            "SELECT key, exchange, account, ts_ns, received_ns, content FROM unnest(%s::bytea[], %s::text[], "
-            "%s::text[], %s::bigint[], %s::bigint[], %s::text[]) WITH ORDINALITY "
+            f"{ADD_FILLS} SELECT key, exchange, account, ts_ns, received_ns, content FROM unnest("  # noqa: S608
+            "%b::bytea[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::text[]) WITH ORDINALITY "
             "AS new (key, exchange, account, ts_ns, received_ns, content, place) ORDER BY place "
             "ON CONFLICT (key) DO NOTHING RETURNING key"
         )
         with self._guard():
-            added = {bytes(row[0]) for row in self._connected().execute(sql, columns)}
+            added = {bytes(row[0]) for row in self._connected().execute(sql.encode(), columns)}
         fresh = list[bool]()
         for row in rows:  # of two with one key the first is the new one
             fresh.append(row[0] in added)

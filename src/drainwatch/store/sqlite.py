@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from drainwatch.errors import StateError
-from drainwatch.store.base import Store
+from drainwatch.store.base import ADD_FILLS, Store
 from drainwatch.store.checkpoints import Checkpoints
 
 APPLICATION_ID: Final = 0x64726E77
@@ -113,10 +113,7 @@ class SqliteStore(Store):
 
     def _insert_fills(self, rows: Sequence[tuple[bytes, str, str, int, int, str]]) -> list[bool]:
         execute = self._connected(self._database).execute
-        sql = (
-            "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
-        )
+        sql = f"{ADD_FILLS} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
         try:
             return [execute(sql, row).rowcount == 1 for row in rows]
         except _ERRORS as error:
