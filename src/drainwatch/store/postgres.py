@@ -1,9 +1,11 @@
 """The store in a PostgreSQL database, in a schema of its own named `drainwatch`.
 
 For those who keep their state on a server. Synchronous like the file, so the server should be near: a
-transaction costs a few round trips. A lost connection is made anew where nothing was under way;
-inside a transaction it is a `StateError`, because whether a commit arrived can't be known. A pooler
-between must keep sessions together: the one writer's lock belongs to its session.
+transaction costs a few round trips, and a flush of its disk, unless the URL says otherwise
+(`?options=-csynchronous_commit%3Doff`: then a crash of the server, not of the watch, may lose a moment).
+A lost connection is made anew where nothing was under way; inside a transaction it is a `StateError`,
+because whether a commit arrived can't be known. A pooler between must keep sessions together: the one
+writer's lock belongs to its session.
 """
 
 from __future__ import annotations
