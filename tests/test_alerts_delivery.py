@@ -620,12 +620,3 @@ def test_everything_arrives_in_order_through_any_trouble_and_restarts(
         store.close()
 
     run(test)
-
-
-def test_importing_it_loads_no_client() -> None:
-    import subprocess
-    import sys
-
-    code = "import drainwatch.alerts, sys; print('aiohttp' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "False"

@@ -84,6 +84,14 @@ def test_a_fill_is_new_once_however_often_it_is_told(make_url: MakeUrl) -> None:
     store.close()
 
 
+def test_a_fill_with_an_id_of_any_length_is_kept(make_url: MakeUrl) -> None:
+    store = open_store(make_url())
+    long = [fill(1, id="x" * 10**5), fill(1, id="x" * 10**5 + "y"), fill(1, symbol="\U0001f4b8" * 10**4)]
+    assert store.add_fills([*long, *long], 0) == [True] * 3 + [False] * 3
+    assert list(store.fills()) == long
+    store.close()
+
+
 @pytest.mark.parametrize("part", ["exchange", "account", "symbol", "id", "order", "side"])
 def test_every_part_of_the_key_makes_another_fill(make_url: MakeUrl, part: str) -> None:
     store = open_store(make_url())
@@ -447,7 +455,7 @@ def same(store: Store, oracle: Oracle) -> None:
     assert {n: v for n in map(str, range(6)) if (v := store.value(n)) is not None} == oracle.values
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(plan=PLAN)
 def check_against_oracle(make_url: MakeUrl, plan: list[tuple[str, list[tuple[Any, ...]]]]) -> None:
     """Do a random plan to a store and to the oracle."""

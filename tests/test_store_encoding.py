@@ -34,12 +34,26 @@ def test_two_texts_stay_two(one: str, other: str) -> None:
     st.lists(st.none() | ANY_TEXT, min_size=2, max_size=2),
 )
 def test_two_keys_stay_two(one: list[str | None], other: list[str | None]) -> None:
-    assert (encoding.digest(tuple(one)) == encoding.digest(tuple(other))) == (one == other)
-    assert len(encoding.digest(tuple(one))) == 16
+    assert (encoding.to_key(tuple(one)) == encoding.to_key(tuple(other))) == (one == other)
+
+
+@pytest.mark.parametrize("length", [100, 300, 5_000, 10**6])
+def test_long_keys_fit_in_an_index_and_stay_two(length: int) -> None:
+    one, other = (encoding.to_key(("x" * length, end)) for end in "ab")
+    assert one != other
+    assert max(len(one), len(other)) <= encoding.LONGEST_KEY + 16
+
+
+def test_keys_that_follow_each_other_stay_so() -> None:
+    """Else each fill would write a page of the index of its own."""
+    keys = [
+        encoding.to_key(("binance", "main", "ETH/BTC", str(10_000 + n), None, "buy")) for n in range(1_000)
+    ]
+    assert keys == sorted(keys)
 
 
 def test_none_is_not_the_empty_text() -> None:
-    assert len({encoding.digest((None,)), encoding.digest(("",)), encoding.digest(("null",))}) == 3
+    assert len({encoding.to_key((None,)), encoding.to_key(("",)), encoding.to_key(("null",))}) == 3
 
 
 @given(ANY_TEXT, ANY_TEXT, st.integers())

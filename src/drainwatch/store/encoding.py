@@ -20,6 +20,8 @@ T = TypeVar("T")
 LEAST: Final = -(2**63)
 MOST: Final = 2**63 - 1
 
+LONGEST_KEY: Final = 300
+
 _ESCAPE: Final = re.compile(r"\\(u[0-9a-f]{4}|.)", re.DOTALL)
 
 
@@ -79,10 +81,16 @@ def to_integer(number: int) -> int:
     return min(max(number, LEAST), MOST)
 
 
-def digest(key: tuple[str | None, ...]) -> bytes:
-    """Give 16 bytes that stand for a key: None and the empty text are told apart."""
+def to_key(key: tuple[str | None, ...]) -> bytes:
+    """Give bytes that stand for a key: None and the empty text are told apart.
+
+    Keys that follow each other at a venue do so here, too: an index grows at its end, which writes few
+    pages. A long one is shortened, with 16 bytes of hash for the rest, as no index takes any length.
+    """
     try:
         plain = msgspec.json.encode(key)
     except UnicodeEncodeError:
         plain = json.dumps(key).encode()
-    return hashlib.blake2b(plain, digest_size=16).digest()
+    if len(plain) <= LONGEST_KEY:
+        return plain
+    return plain[:LONGEST_KEY] + hashlib.blake2b(plain, digest_size=16).digest()

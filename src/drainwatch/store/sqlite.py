@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from drainwatch.errors import StateError
-from drainwatch.store.base import Store
+from drainwatch.store.base import ADD_FILLS, Store
+from drainwatch.store.checkpoints import Checkpoints
 
 APPLICATION_ID: Final = 0x64726E77
 """Says in the file's header whose it is: `drnw`."""
 
 TYPES: Final = {"integer": "INTEGER", "bytes": "BLOB", "real": "REAL", "serial": "INTEGER PRIMARY KEY"}
 
-_CHECKPOINT_PAGES: Final = 4_000  # a flush to disk takes milliseconds: seldom, at 16 MiB of log
-_LOG_BYTES: Final = 64 * 2**20
+_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)  # of damaged files some words can't be decoded
+_LOG_BYTES: Final = 64 * 2**20  # what a long log is cut to once it has been moved
 
 
 class SqliteStore(Store):
@@ -34,15 +35,19 @@ class SqliteStore(Store):
         self.where = str(path)
         self._lock: sqlite3.Connection | None = None
         self._database: sqlite3.Connection | None = None
+        self._checkpoints: Checkpoints | None = None
         try:
-            with self._guard():
-                _make_private(path)
-                lock_path = path.with_name(f"{path.name}-lock")
-                _make_private(lock_path)
-                self._lock = _connect(lock_path)
-                self._take_lock()
-                self._database = _connect(path)
-                self._open()
+            _make_private(path)
+            lock_path = path.with_name(f"{path.name}-lock")
+            _make_private(lock_path)
+            self._lock = _connect(lock_path)
+            self._take_lock()
+            self._database = _connect(path)
+            self._open()
+            self._checkpoints = Checkpoints(path)
+        except (*_ERRORS, OSError) as error:
+            self.close()
+            raise self._error(error) from error
         except BaseException:
             self.close()
             raise
@@ -76,7 +81,7 @@ class SqliteStore(Store):
                 f"at {self.where}: put the store on a local disk"
             )
         database.execute("PRAGMA synchronous = NORMAL")
-        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        database.execute("PRAGMA wal_autocheckpoint = 0")  # `Checkpoints` does it
         database.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         if not tables:
             with self.transaction():
@@ -89,35 +94,43 @@ class SqliteStore(Store):
             raise StateError(f"the store {self.where} is closed")
         return connection
 
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        """Turn the database's errors into one that says what to do."""
-        try:
-            yield
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            self._failed = True
-            raise StateError(f"the store {self.where} can't be used: {_explain(error)}") from error
+    def _error(self, error: Exception) -> StateError:
+        """Turn the database's error into one that says what to do."""
+        self._failed = True
+        return StateError(f"the store {self.where} can't be used: {_explain(error)}")
 
     def _select(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._guard():
+        try:
             return self._connected(self._database).execute(sql, values).fetchall()
+        except _ERRORS as error:
+            raise self._error(error) from error
 
     def _change(self, sql: str, *values: object) -> int:
-        with self._guard():
+        try:
             return self._connected(self._database).execute(sql, values).rowcount
+        except _ERRORS as error:
+            raise self._error(error) from error
 
     def _insert_fills(self, rows: Sequence[tuple[bytes, str, str, int, int, str]]) -> list[bool]:
-        sql = (
-            "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
-        )
-        return [self._change(sql, *row) == 1 for row in rows]
+        execute = self._connected(self._database).execute
+        sql = f"{ADD_FILLS} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
+        try:
+            return [execute(sql, row).rowcount == 1 for row in rows]
+        except _ERRORS as error:
+            raise self._error(error) from error
 
     def _begin(self) -> None:
         self._change("BEGIN IMMEDIATE")
 
     def _commit(self) -> None:
         self._change("COMMIT")
+        checkpoints = self._checkpoints
+        if checkpoints is None:
+            return
+        checkpoints.written = True
+        if checkpoints.wants_help:
+            checkpoints.wants_help = False
+            self._select("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _rollback(self) -> None:
         if self._database is not None and self._database.in_transaction:
@@ -127,6 +140,9 @@ class SqliteStore(Store):
     def close(self) -> None:
         """Release file and lock; an open transaction is undone. A second time does nothing."""
         self._rollback()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+            self._checkpoints = None
         database, self._database = self._database, None
         lock, self._lock = self._lock, None
         for connection in (database, lock):

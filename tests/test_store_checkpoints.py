@@ -1,0 +1,108 @@
+"""The log is moved into the file beside the writer, doesn't grow for ever, and nothing is lost by it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from drainwatch.errors import StateError
+from drainwatch.store import checkpoints, open_store
+from drainwatch.store.sqlite import SqliteStore
+
+
+def thread_names() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def test_the_log_is_moved_into_the_file_without_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PERIOD_S", 0.01)
+    path = tmp_path / "watch.db"
+    store = open_store(path)
+    store.append(bytes(100_000))
+    for _ in range(1_000):
+        if path.stat().st_size > 100_000:
+            break
+        time.sleep(0.01)
+    assert path.stat().st_size > 100_000
+    store.close()
+
+
+def test_the_log_stays_short_though_writes_never_cease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PERIOD_S", 0.002)
+    monkeypatch.setattr(checkpoints, "LONGEST_LOG", 200)
+    store = open_store(tmp_path / "watch.db")
+    longest = 0
+    for _ in range(3_000):
+        store.append(bytes(4_000))
+        longest = max(longest, (tmp_path / "watch.db-wal").stat().st_size)
+    assert longest < 3_000 * 4_000
+    assert [number for number, _ in store.entries(0)] == list(range(1, 3_001))
+    store.close()
+
+
+def test_a_long_reader_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "PERIOD_S", 0.002)
+    monkeypatch.setattr(checkpoints, "LONGEST_LOG", 10)
+    store = open_store(tmp_path / "watch.db")
+    store.append(b"seen")
+    reader = sqlite3.connect(tmp_path / "watch.db", isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT COUNT(*) FROM journal").fetchone() == (1,)
+    for _ in range(200):
+        store.append(bytes(4_000))
+    assert reader.execute("SELECT COUNT(*) FROM journal").fetchone() == (1,)
+    reader.close()
+    assert len(list(store.entries(0))) == 201
+    store.close()
+
+
+def test_trouble_is_handed_to_the_writer_who_says_it(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "watch.db")
+    assert isinstance(store, SqliteStore)
+    store.append(b"x")
+    assert store._checkpoints is not None
+    store._checkpoints.close()
+
+    def broken(*_: object) -> None:
+        raise StateError("the disk fails")
+
+    store._checkpoints.wants_help = True
+    store._select = broken  # type: ignore[method-assign, assignment]
+    with pytest.raises(StateError, match="the disk fails"):
+        store.append(b"y")
+    del store._select
+    assert list(store.entries(0)) == [(1, b"x"), (2, b"y")]
+    store.close()
+
+
+def test_a_file_that_can_not_be_opened_asks_for_help_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PERIOD_S", 0.002)
+    beside = checkpoints.Checkpoints(tmp_path / "no folder" / "watch.db")
+    for _ in range(3):
+        beside.wants_help = False
+        beside.written = True
+        for _ in range(1_000):
+            if beside.wants_help:
+                break
+            time.sleep(0.01)
+        assert beside.wants_help
+    beside.close()
+
+
+def test_closing_ends_the_thread(tmp_path: Path) -> None:
+    before = thread_names()
+    store = open_store(tmp_path / "watch.db")
+    assert "drainwatch-checkpoints" in thread_names() - before
+    store.close()
+    assert thread_names() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["watch.db", "watch.db-lock"]
