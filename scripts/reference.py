@@ -51,13 +51,27 @@ training, by how often it trips on harmless histories.
 """
 
 SETTINGS_INTRODUCTION = """\
-In a TOML file, named by `--config` or by the environment variable `DRAINWATCH_CONFIG`, a table a section. A
-variable of the environment goes before the file, the file before the default. Unknown keys are refused.
+In a TOML file, named by `--config` or by the environment variable `DRAINWATCH_CONFIG`, a table a section. An
+option of the command goes before a variable of the environment, that before the file, the file before the
+default. Unknown keys are refused. `drainwatch init` writes a file in which every setting is explained.
 
 ```toml
 [judgement]
 false_alarms_per_month = 0.1
+
+[[accounts]]
+name = "main"
+exchange = "binance"
+key_file = "/home/me/keys/binance.key"
+secret_file = "/home/me/keys/binance.secret"
 ```
+
+A key, a secret, a password or a webhook's URL never stands in this file: settings name the place where it is
+kept. `..._env` names an environment variable; `..._file` a file that nobody but its owner may read
+(`chmod 600`); `..._credential` one of systemd's credentials (`LoadCredential=`). One of the three is enough.
+
+Sections in double brackets may stand there several times. In the environment their tables are counted from 0:
+`DRAINWATCH__ACCOUNTS__0__NAME`. Lists are written there with commas; an empty variable counts as absent.
 
 """
 
@@ -112,15 +126,28 @@ def exit_codes() -> str:
 
 def settings() -> str:
     """Return the page of all settings."""
-    from drainwatch.config import every_setting
+    from drainwatch.config import every_setting, heading, sections
 
-    rows = [
-        f"| {s.section} | `{s.key}` | {s.default:g} | {s.lowest:g} to {s.highest:g} {s.unit} | "
-        f"`{s.variable}` | {s.text} |"
-        for s in every_setting()
-    ]
-    head = ["| section | key | default | range | in the environment | meaning |", "|---|---|---|---|---|---|"]
-    return f"# Settings\n\n{GENERATED}{SETTINGS_INTRODUCTION}" + "\n".join([*head, *rows, ""])
+    out = []
+    for section, (_, repeated) in sections().items():
+        name = f"[[{section}]]" if repeated else f"[{section}]"
+        head = ["| key | default | allowed | in the environment | meaning |", "|---|---|---|---|---|"]
+        rows = [
+            f"| `{s.key}` | {shown_default(s.default)} | {s.allowed} | `{s.variable}` | {s.text} |"
+            for s in every_setting()
+            if s.section == section
+        ]
+        out += [f"## `{name}`", "", heading(section), "", *head, *rows, ""]
+    return f"# Settings\n\n{GENERATED}{SETTINGS_INTRODUCTION}" + "\n".join(out)
+
+
+def shown_default(value: Any) -> str:
+    """Return a setting's default as the file would have it; nothing for an empty text."""
+    from drainwatch.config.template import toml_value
+
+    if value is None:
+        return "needed"
+    return "" if value in {"", ()} else f"`{toml_value(value)}`"
 
 
 def rules() -> str:

@@ -46,7 +46,6 @@ def facts(
         owner=owner,
         family=None if thief is None else scenario.FAMILY_OF[thief],
         band=None if difficulty is None else difficulty_band(difficulty),
-        regimes=() if regime is None else (regime,),
         discloses=discloses,
         accounts=accounts,
         has_log=has_log,
@@ -72,7 +71,7 @@ def scored(
 
 def told(alert: int | None = None, kind: str | None = None, *, false: int = 0, own: int = 0) -> Told:
     """Say what drainwatch said."""
-    return Told(alert, kind, kind, false, own, own // 2)
+    return Told(alert, kind, false, own, own // 2)
 
 
 def result(*, months: int = 33, drains: int = 3, stress: int = 3, others: bool = True) -> dict[str, Any]:
@@ -162,11 +161,8 @@ def _outcome(rng: np.random.Generator, case: Case, names: tuple[str, ...]) -> Ou
         false = int(
             rng.poisson(0.08 if not n else 0.0) + (rng.random() < 0.3 if case.owner == "human" else 0)
         )
-        said[level] = Told(
-            alert, kind if alert is not None else None, kind, false, int(rng.random() < 0.1), 0
-        )
-        if alert is None:
-            said[level] = said[level]._replace(kind_now=None)
+        named = kind if alert is not None else None
+        said[level] = Told(alert, named, false, int(rng.random() < 0.1), 0)
     return Outcome(about, by_level, said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,12 @@ def shared_data() -> Path:
 def samples() -> Path:
     """Return the folder of the project's own samples."""
     return ROOT / "data"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Callable[[], str]]:
+    """Start a PostgreSQL server of our own; give what empties its database and returns the URL."""
+    import postgres
+
+    with postgres.server() as empty_database:
+        yield empty_database

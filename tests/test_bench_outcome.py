@@ -158,4 +158,4 @@ def test_what_was_said_is_told_apart_by_whose_fill_raised_it() -> None:
         ],
         spared(made),
     )
-    assert said == outcome.Told(0, "unusual", "ping_pong", false=1, own_bad=2, own_bad_told=1)
+    assert said == outcome.Told(0, "ping_pong", false=1, own_bad=2, own_bad_told=1)

@@ -30,6 +30,8 @@ VERBS = [
     "lab make",
     "lab kinds",
     "lab stream",
+    "init",
+    "doctor",
 ]
 
 

@@ -22,6 +22,7 @@ def test_codes_never_change() -> None:
     """A script in somebody's crontab can't be told that 3 means something else now."""
     assert {code.name: code.value for code in ExitCode} == {
         "OK": 0,
+        "FAILED": 1,
         "USAGE": 2,
         "INPUT": 3,
         "INTERNAL": 70,

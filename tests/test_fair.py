@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drainwatch.events import Liquidity
 from drainwatch.fair import SOURCES, Source
 from streams import DAY_S, HOUR_S, Outcome, Tape, judge, usual_names
 
@@ -443,6 +444,38 @@ def test_a_book_that_jumped_just_before_the_fill_is_no_evidence(side: int, ago: 
     outcome = judge(tape)
     assert off_bps(outcome, 2.0) < 30.0
     assert outcome.judged["deviation_bps"][0] > 2000.0
+
+
+def _book(tape: Tape, at: float, factor: float, near: float, size: float) -> None:
+    """A book at 2.0 each minute; just before `at` it stands at 2.0 x factor, its near side at `near`."""
+    tape.fill(at - 28 * HOUR_S, "FOO/USDT", 1, 2.0)  # a coin that the account knows
+    for minute in range(200, 0, -1):
+        tape.mid(at - 7 - MINUTE * minute, "FOO/USDT", 2.0, 2.0)
+    far = 2.0 * factor
+    low, high = sorted((near, far))
+    tape.quote(at - 0.5, "FOO/USDT", low, high, c=size, d=size)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_book_that_moved_with_both_its_sides_is_a_market_that_moved(side: int) -> None:
+    """In a crash an owner's stop is sold where others ask no more: that is no bad price."""
+    tape = Tape()
+    at = 29 * HOUR_S
+    _book(tape, at, 1.0 + side * 0.1, 2.0 * (1.0 + side * 0.0998), size=40.0)
+    tape.fill(at, "FOO/USDT", side, 2.0 * (1.0 + side * 0.1), amount=20.0)
+    assert judge(tape).judged["deviation_bps"][1] < 10.0
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("case", ["emptied", "hardly anything is offered", "own order"])
+def test_a_far_side_alone_moved_by_a_thief_is_not_believed(side: int, case: str) -> None:
+    tape = Tape()
+    at = 29 * HOUR_S
+    near = 2.0 * (1.0 - side * 2e-4) if case == "emptied" else 2.0 * (1.0 + side * 0.2998)
+    _book(tape, at, 1.0 + side * 0.3, near, size=0.01 if case.startswith("hardly") else 40.0)
+    liquidity = Liquidity.MAKER if case == "own order" else Liquidity.TAKER
+    tape.fill(at, "FOO/USDT", side, 2.0 * (1.0 + side * 0.3), amount=20.0, liquidity=liquidity)
+    assert judge(tape).judged["deviation_bps"][1] > 2000.0
 
 
 def test_a_book_that_moved_minutes_ago_is_believed() -> None:

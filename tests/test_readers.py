@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from drainwatch import readers
 from drainwatch.errors import InputError
 from drainwatch.readers import BadRow, find, format_of, read
+from drainwatch.values import numbers
 
 PARENTS = frozenset({"fee"})
 WANTED = {"a", "b", "fee.cost"}
@@ -349,3 +350,10 @@ def test_any_piece_of_a_parquet_file_is_refused(
     (folder / "t.parquet").write_bytes(part)
     with pytest.raises(InputError):
         take(folder / "t.parquet")
+
+
+@pytest.mark.parametrize("others", [[], [1], [1.5], [1.5, None], ["x"], [[1]]])
+def test_truth_is_never_a_number_whatever_stands_beside_it(others: list[Any]) -> None:
+    """Arrow makes 1.0 of true in a column of floats; a price of `true` was then taken for 1."""
+    bad = numbers(readers.column([*others, True])).bad
+    assert bad[-1]

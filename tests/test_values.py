@@ -169,6 +169,8 @@ def test_a_value_never_depends_on_its_neighbours(texts: list[str]) -> None:
     [
         (pa.array([123, None]), ["123", None]),
         (pa.array([123.0, math.nan]), ["123", None]),
+        (pa.array([-7.0, -0.0]), ["-7", "0"]),
+        (pa.array(["-7.0", "-0.0", "-0.5"]), ["-7", "0", "-0.5"]),
         (pa.array(["123.0", " a ", ""]), ["123", "a", None]),
         (pa.array(["1.50", "x.0", "1.0.0"]), ["1.50", "x.0", "1.0.0"]),
         (pa.array([2**64 - 1], pa.uint64()), [str(2**64 - 1)]),

@@ -154,6 +154,11 @@ class Engine:
         """All incidents so far, in order of their alert."""
         return self._book.incidents
 
+    def heard(self) -> set[tuple[str, str]]:
+        """Exchange and symbol of the markets of which there were rows."""
+        told = np.flatnonzero(self._state.markets["rows"] > 0).tolist()
+        return {(self._names.markets[i].exchange, self._names.markets[i].symbol) for i in told}
+
     # --- arrays that grow --------------------------------------------------------------------------
 
     def _fit_names(self) -> None:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from drainwatch.events import Liquidity
 from drainwatch.kernel_cache import jit
 from drainwatch.market import (
     BUCKET_NS,
@@ -67,6 +68,8 @@ SETTLED_NS = 3_000_000_000
 JUMP_MIN = 60e-4
 JUMP_HALF_SPREADS = 3.0
 """A book that moves further than both within `SETTLED_NS` isn't believed yet."""
+COMMITTED_SHARE = 0.25
+"""What must be offered at the near side, in amounts of the fill, for a moved book to be meant."""
 DISAGREE_SDS = 3.5
 DOUBT_SIGMAS = 1.5
 DISAGREE_MIN = 25e-4
@@ -261,19 +264,43 @@ def _prints_level(market: Any, pair: Any, ts_ns: int, sigma: float) -> tuple[flo
 
 
 @jit
-def _own_word(market: Any, pair: Any, ts_ns: int, side: int) -> tuple[float, float, int]:
-    """What the market itself says of its price just before `ts_ns`, to one who trades on `side`.
+def _committed(market: Any, fill: Any) -> float:
+    """Log price at which somebody else stood ready to do the very same as the account; NaN if nobody.
+
+    Who sells cheaply while others ask even less, or buys dearly while others bid even more, does what
+    they do. To fake it a thief must stand at that price himself, for anyone to take, with an amount that
+    counts. The account's own resting order is no such word.
+    """
+    if fill.liquidity == Liquidity.MAKER:
+        return np.nan
+    earlier = market.quote_ns >= fill.ts_ns
+    if fill.side > 0:
+        level = market.earlier_log_bid if earlier else market.log_bid
+        size = market.earlier_bid_size if earlier else market.bid_size
+    else:
+        level = market.earlier_log_ask if earlier else market.log_ask
+        size = market.earlier_ask_size if earlier else market.ask_size
+    return level if size >= COMMITTED_SHARE * fill.amount else np.nan
+
+
+@jit
+def _own_word(market: Any, pair: Any, fill: Any) -> tuple[float, float, int]:
+    """What the market itself says of its price just before a fill.
 
     A book that jumped against the account within the last seconds, by far more than it is wide, was
-    as likely as not emptied or quoted for this very fill: then what stood before is believed, though in
-    a crash that makes an owner's stop look some seconds of the fall too cheap.
+    as likely as not emptied or quoted for this very fill: then what stood before is believed, but for
+    as far as others commit themselves to the new price.
     """
+    ts_ns, side = fill.ts_ns, fill.side
     if not np.isnan(market.bid):
         level, var = level_at(market, ts_ns)
         if not np.isnan(level):
             settled, settled_var = settled_at(market, ts_ns, SETTLED_NS)
             jump = max(JUMP_MIN, JUMP_HALF_SPREADS * pair.view_half_spread)
             if side * (level - settled) > jump:
+                committed = _committed(market, fill)
+                if side * (committed - settled) > 0.0:
+                    return committed, np.sqrt(var), Source.MID.value
                 return settled, np.sqrt(settled_var), Source.MID.value
             return level, np.sqrt(var), Source.MID.value
     if market.prints > 0:
@@ -400,7 +427,7 @@ def fair_value(markets: Any, number: int, pair: Any, fill: Any) -> Fair:
     market = markets[number]
     refresh_view(market, pair)
     ts_ns = fill.ts_ns
-    own, own_sd, own_source = _own_word(market, pair, ts_ns, fill.side)
+    own, own_sd, own_source = _own_word(market, pair, fill)
     sigma = pair.view_sigma
     half_spread = pair.view_half_spread
     route, route_sd, route_at, second, second_sd = _best_routes(markets, market, ts_ns)

@@ -143,7 +143,25 @@ def read_table(table: str, columns: Mapping[str, Any], size: int, coder: Coder) 
     bad
         One for each row left out.
     """
-    sources = _sources(table, columns)
+    read = parse_table(table, columns, size)
+    return _BUILD[table](read.columns, size - len(read.bad), coder), read.bad
+
+
+class Parsed(NamedTuple):
+    """A piece of a table, read and checked.
+
+    `columns` holds every column of the contract, of the good rows; `kept` says of each row of the piece
+    whether it is good.
+    """
+
+    columns: dict[str, Any]
+    bad: list[Bad]
+    kept: NDArray[np.bool_]
+
+
+def parse_table(table: str, columns: Mapping[str, Any], size: int) -> Parsed:
+    """Read and check a piece of a table, as `read_table` does, before names become numbers."""
+    sources = sources_of(table, columns)
     parsed: dict[str, Any] = {}
     bad = np.zeros(size, np.bool_)
     found: list[Bad] = []
@@ -173,10 +191,10 @@ def read_table(table: str, columns: Mapping[str, Any], size: int, coder: Coder) 
             name: value.filter(keep) if isinstance(value, pa.Array) else value[~bad]
             for name, value in parsed.items()
         }
-    return _BUILD[table](parsed, size - len(found), coder), found
+    return Parsed(parsed, found, ~bad)
 
 
-def _sources(table: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+def sources_of(table: str, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Find each column of the contract; of several spellings the contract's own goes first, row by row."""
     spelled: dict[str, list[str]] = {}
     for name in columns:

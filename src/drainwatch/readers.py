@@ -339,6 +339,14 @@ def _lines(
         numbers = np.array(places, np.int64)
     else:
         number += len(rows)
+    columns = columns_of(rows, wanted, parents, known)
+    return Piece(numbers, {name: column(cells) for name, cells in columns.items()}, bad), number
+
+
+def columns_of(
+    rows: list[dict[str, Any]], wanted: Wanted, parents: frozenset[str], known: dict[str, None]
+) -> dict[str, list[Any]]:
+    """Turn objects into columns of cells, None where absent; adds to `known` what they are called."""
     for row in rows:
         if not row.keys() <= known.keys():
             known.update(dict.fromkeys(row))
@@ -353,7 +361,7 @@ def _lines(
                     cells = columns.setdefault(dotted, [None] * len(rows))
                     if cells[at] is None:
                         cells[at] = value
-    return Piece(numbers, {name: column(cells) for name, cells in columns.items()}, bad), number
+    return columns
 
 
 def _object(line: bytes, decoder: msgspec.json.Decoder[Any]) -> dict[str, Any] | None:
@@ -374,7 +382,9 @@ def column(values: list[Any]) -> Any:
         array = pa.array(values)
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError):
         array = None
-    if array is None or pa.types.is_nested(array.type):
+    # among floats Arrow takes true for 1, which it isn't where it stands alone
+    truth = array is not None and pa.types.is_floating(array.type) and bool in set(map(type, values))
+    if array is None or truth or pa.types.is_nested(array.type):
         return pa.array([_json_text(value) for value in values], pa.string())
     return array
 

@@ -55,6 +55,8 @@ WINDOW_NS: Final = 6 * 3600 * 1_000_000_000
 KNOTS: Final = 48
 TAIL: Final = 12
 """So many of the largest windows tell how the tail goes on."""
+FOLDS: Final = 4
+"""Parts of the months that are summed by peers fitted to the other parts."""
 MONTH_DAYS: Final = 30.0
 Progress = Callable[[str, int, int | None], None]
 
@@ -118,14 +120,17 @@ def train(
     say = progress or (lambda _doing, _done, _of: None)
     blank = blank_model()
     samples: list[Months] = []
+    groups: list[int] = []
     chosen = [seeds.TRAINING.of(seed + i) for i in range(months)]
     for done, of_seed in enumerate(in_order(partial(_months_of, blank=blank), chosen, workers)):
         say("simulating benign months", done, months)
         samples += of_seed
+        groups += [done] * len(of_seed)
     for paths in tables:
         samples.append(_own_months(paths, blank))
+        groups.append(months + len(groups))
     say("simulating benign months", months, months)
-    arrays = fit(samples, seed=seed)
+    arrays = fit(samples, seed=seed, groups=groups)
     card: dict[str, Any] = {
         "name": name or out.name,
         "features": list(NAMES),
@@ -254,8 +259,46 @@ def collect(
 # --- fitting ---------------------------------------------------------------------------------------
 
 
-def fit(samples: Sequence[Months], *, seed: int) -> dict[str, NDArray[Any]]:
-    """Fit scales, forests and calibrations to benign months."""
+def fit(
+    samples: Sequence[Months], *, seed: int, groups: Sequence[int] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Fit scales, forests and calibrations to benign months.
+
+    The sum of the peers is calibrated on months that the peers weren't fitted to: each fold of the months
+    is summed by peers of the others. On their own months the peers' sum promises about half of the false
+    alarms that come (docs/decisions/0013).
+
+    Parameters
+    ----------
+    samples
+        Months as the engine saw them.
+    seed
+        Of the forests.
+    groups
+        Number of the month that each sample shows: samples of one month stay together. None: each its own.
+
+    """
+    arrays = _fit_peers(samples, seed)
+    of = list(range(len(samples))) if groups is None else list(groups)
+    place = {group: i for i, group in enumerate(sorted(set(of)))}
+    folds = min(FOLDS, len(place))
+    sums: list[NDArray[np.float64]] = [np.empty(0)] * len(samples)
+    for fold in range(folds):
+        inside = [place[group] % folds == fold for group in of]
+        others = [sample for sample, out in zip(samples, inside, strict=True) if not out]
+        judge = judge_from(_fit_peers(others, seed) if others else arrays, NAMES, 1.0)
+        for i in np.flatnonzero(inside):
+            sums[i] = _totals(judge, samples[i], _family_scores(judge, samples[i]))
+    for level in range(len(LEVELS)):
+        here = [i for i, sample in enumerate(samples) if sample.given == level]
+        months = sum(samples[i].months for i in here)
+        maxima = _maxima((samples[i], sums[i]) for i in here)
+        arrays["knots"][SUM, level], arrays["nats"][SUM, level] = calibrate(maxima, months)
+    return arrays
+
+
+def _fit_peers(samples: Sequence[Months], seed: int) -> dict[str, NDArray[Any]]:
+    """Fit all but the calibration of the sum."""
     rng = np.random.default_rng(seed)
     chosen = [_some(sample, rng) for sample in samples]
     rows = np.concatenate(chosen)
@@ -298,12 +341,6 @@ def fit(samples: Sequence[Months], *, seed: int) -> dict[str, NDArray[Any]]:
         for rule in range(len(RULES)):
             tripped = _maxima((samples[i], (samples[i].rules >> rule & 1).astype(float)) for i in here)
             rule_nats[level, rule] = max(-np.log((np.sum(tripped > 0) + 0.5) / months), 0.0)
-    judge = judge._replace(knots=knots, nats=nats, rule_nats=rule_nats)
-    for level in range(levels):
-        here = [i for i, sample in enumerate(samples) if sample.given == level]
-        months = sum(samples[i].months for i in here)
-        maxima = _maxima((samples[i], _totals(judge, samples[i], values[i])) for i in here)
-        knots[SUM, level], nats[SUM, level] = calibrate(maxima, months)
     return _arrays(forests, floor=floor, scale=scale, knots=knots, nats=nats, rule_nats=rule_nats)
 
 

@@ -35,7 +35,7 @@ _ISO = re.compile(
 _SPAN = re.compile(r"(\d{1,6})([smhdwMy])", re.ASCII)
 _SPAN_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "M": 31 * 86_400, "y": 366 * 86_400}
 _LONGEST_SPAN_NS = 10**18  # so that opening and length can be summed
-_FLOAT_ID = re.compile(r"\d+\.0", re.ASCII)
+_FLOAT_ID = re.compile(r"-?\d+\.0", re.ASCII)
 _MOST_EXACT = 2.0**63
 
 
@@ -90,12 +90,18 @@ def ids(array: Any) -> Any:
     if pc.any(pc.ends_with(array, ".0")).as_py():
         array = pa.array(
             [
-                text[:-2] if text is not None and _FLOAT_ID.fullmatch(text) else text
+                _whole(text) if text is not None and _FLOAT_ID.fullmatch(text) else text
                 for text in array.to_pylist()
             ],
             pa.string(),
         )
     return array
+
+
+def _whole(text: str) -> str:
+    """Write `-12.0` as the number would be written: `-12`."""
+    whole = text[:-2]
+    return whole if whole.strip("-0") else whole.lstrip("-")
 
 
 def numbers(array: Any) -> Values:

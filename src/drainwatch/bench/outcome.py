@@ -63,8 +63,6 @@ class Facts(NamedTuple):
     family: str | None
     band: str | None
     """Of the theft's difficulty: easy, medium, hard."""
-    regimes: tuple[str, ...]
-    """What happened to its markets."""
     discloses: str
     accounts: int
     has_log: bool
@@ -103,10 +101,8 @@ class Told(NamedTuple):
 
     alert: int | None
     """Which of the thief's fills raised an alert first."""
-    kind: str | None
-    """What it said this was."""
     kind_now: str | None
-    """What it said in the end."""
+    """What it said this was, in the end."""
     false: int
     """Incidents on an owner's fills."""
     own_bad: int
@@ -142,7 +138,6 @@ def facts_of(case: Case, made: scenario.Scenario) -> Facts:
         owner=made.owner,
         family=None if case.thief is None else scenario.FAMILY_OF[case.thief],
         band=None if case.difficulty is None else difficulty_band(case.difficulty),
-        regimes=tuple(sorted({episode.kind for episode in made.episodes})),
         discloses=made.discloses,
         accounts=len(made.accounts),
         has_log=len(made.orders) > 0,
@@ -282,9 +277,9 @@ def _told(
         else:
             false += 1
     if not found:
-        return Told(None, None, None, false, own_bad, own_bad_told)
+        return Told(None, None, false, own_bad, own_bad_told)
     alert, first = min(found, key=lambda pair: pair[0])
-    return Told(alert, first.kind, first.kind_now, false, own_bad, own_bad_told)
+    return Told(alert, first.kind_now, false, own_bad, own_bad_told)
 
 
 def incidents_above(scored: Scored, threshold: float) -> int:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
+from drainwatch.cli.init import init
 from drainwatch.cli.lab import lab
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
+from drainwatch.cli.watch import watch
 
 if TYPE_CHECKING:
     from drainwatch.cli.shells import Simulated
@@ -25,8 +28,8 @@ Examples:
   drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
 
 \b
-Exit codes: 0 it ran, 2 wrong option, setting or model, 3 unusable table,
-70 fault in drainwatch, 130 interrupted; --exit-code N: N for an incident.
+Exit codes: 0 it ran, 1 doctor found a fault, 2 wrong option, setting or model,
+3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
 """
 
 app = typer.Typer(
@@ -277,6 +280,9 @@ def show_model(
         _show_card(card, screen)
 
 
+app.command()(watch)
+app.command()(init)
+app.command()(doctor)
 app.add_typer(models, name="model")
 app.add_typer(lab, name="lab")
 

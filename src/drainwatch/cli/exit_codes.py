@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     """How the command ended. `docs/exit-codes.md` lists the same; a test compares them."""
 
     OK = 0
+    FAILED = 1
     USAGE = 2
     INPUT = 3
     INTERNAL = 70
@@ -24,6 +25,7 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.OK: "It ran, with or without incidents; `--exit-code N` makes it N when there is an incident.",
+    ExitCode.FAILED: "`doctor` found what would keep the watch from hearing, judging or telling.",
     ExitCode.USAGE: "A wrong option, setting or model.",
     ExitCode.INPUT: "A table can't be read, is empty, lacks a needed column or has too many bad rows, or "
     "the outcome can't be written; nothing was written.",

@@ -60,6 +60,11 @@ class Screen:
             ):  # a terminal that can't show a sign gets its code, not an error
                 stream.reconfigure(errors="backslashreplace")
 
+    @property
+    def plain(self) -> bool:
+        """Whether there is to be no colour."""
+        return self._plain
+
     def __enter__(self) -> Self:
         return self
 

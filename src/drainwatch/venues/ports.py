@@ -37,3 +37,6 @@ class Sink(Protocol):
 
     def seen(self, exchange: str, symbols: set[str]) -> None:
         """Symbols turned up that the account trades: their public data are wanted from now on."""
+
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        """Markets turned up, by the venue's names, that its list didn't have: it must be read anew."""

@@ -53,6 +53,8 @@ class Reading:
     bad: list[BadMessage] = field(default_factory=list)
     symbols: set[str] = field(default_factory=set)
     """Unified symbols that turned up and aren't subscribed to."""
+    unlisted: set[str] = field(default_factory=set)
+    """The venue's names of markets that aren't in `Symbols`: the list must be read anew. Their fills wait."""
     ready: bool = False
     """The subscription now stands: whatever is missed from here on is a gap. The back-fill starts here."""
     renew: bool = False

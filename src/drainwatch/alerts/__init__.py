@@ -1,0 +1,7 @@
+"""Alerts: what the owner is told, in which words, and how it reaches him."""
+
+from drainwatch.alerts.channel import Channel
+from drainwatch.alerts.delivery import Delivery
+from drainwatch.alerts.outbox import post_incident, post_notice
+
+__all__ = ["Channel", "Delivery", "post_incident", "post_notice"]

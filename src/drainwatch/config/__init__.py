@@ -1,0 +1,51 @@
+"""Settings: a TOML file, overridden by the environment, to frozen structs; unknown keys are refused.
+
+The core never sees these structs: shells hand their values on as plain arguments.
+"""
+
+from drainwatch.config.catalogue import ENV_PREFIX, Kind, Setting, every_setting, heading, sections
+from drainwatch.config.load import load_settings
+from drainwatch.config.secret import SecretError, channel_url, credentials_of, read_secret, store_url
+from drainwatch.config.settings import (
+    Account,
+    Bot,
+    BotKind,
+    Channel,
+    ChannelKind,
+    Health,
+    Incidents,
+    Inlet,
+    Judgement,
+    Outlet,
+    Settings,
+    Severity,
+    Watch,
+)
+
+__all__ = [
+    "ENV_PREFIX",
+    "Account",
+    "Bot",
+    "BotKind",
+    "Channel",
+    "ChannelKind",
+    "Health",
+    "Incidents",
+    "Inlet",
+    "Judgement",
+    "Kind",
+    "Outlet",
+    "SecretError",
+    "Setting",
+    "Settings",
+    "Severity",
+    "Watch",
+    "channel_url",
+    "credentials_of",
+    "every_setting",
+    "heading",
+    "load_settings",
+    "read_secret",
+    "sections",
+    "store_url",
+]

@@ -1,0 +1,156 @@
+"""What no single setting shows: whether settings agree with each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import ip_address
+
+from drainwatch.config.settings import Account, Channel, ChannelKind, Settings
+from drainwatch.errors import ConfigError
+
+WITH_PASSPHRASE = frozenset({"bitget", "kucoin", "kucoinfutures", "okx", "okxus", "myokx"})
+"""Exchanges whose keys have a passphrase beside the secret."""
+
+WITHOUT_KEY = frozenset({"hyperliquid"})
+"""Exchanges that tell everybody the fills of every address."""
+
+
+def check_agreement(settings: Settings, place: str) -> None:
+    """Refuse settings that contradict each other.
+
+    Raises
+    ------
+    ConfigError
+        Names both paths.
+    """
+    _check_one_source(settings.watch, "store_password", "$.watch", place)
+    _check_unique("accounts", [account.name for account in settings.accounts], place)
+    _check_unique("channels", [channel.name for channel in settings.channels], place)
+    for number, account in enumerate(settings.accounts):
+        _check_account(account, f"$.accounts[{number}]", place)
+    for number, channel in enumerate(settings.channels):
+        _check_channel(channel, f"$.channels[{number}]", place)
+    names = [account.name for account in settings.accounts]
+    for number, bot in enumerate(settings.bots):
+        if bot.account and bot.account not in names:
+            raise ConfigError(
+                f"expected the name of an account at $.bots[{number}].account in {place}, found "
+                f"`{bot.account}`; there {'is ' + _listed(names) if names else 'is none: add [[accounts]]'}"
+            )
+        if not bot.account and len(names) != 1:
+            raise ConfigError(
+                f"expected $.bots[{number}].account in {place} to say whose orders these are, found nothing; "
+                f"there {'are ' + _listed(names) if names else 'is no account: add [[accounts]]'}"
+            )
+    _check_listeners(settings, place)
+
+
+def given_sources(table: object, base: str) -> dict[str, str]:
+    """Give which of `base_env`, `base_file` and `base_credential` are set, and to what."""
+    names = (f"{base}_env", f"{base}_file", f"{base}_credential")
+    return {name: value for name in names if (value := getattr(table, name))}
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether nobody but this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listed(names: list[str]) -> str:
+    """List names as in prose."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _check_one_source(table: object, base: str, path: str, place: str) -> dict[str, str]:
+    """Refuse a secret that is said to be in two places; give where it is."""
+    sources = given_sources(table, base)
+    if len(sources) > 1:
+        raise ConfigError(
+            f"expected one of {_listed(list(sources))} at {path} in {place}, found {len(sources)} of them: "
+            "keep the one that holds"
+        )
+    return sources
+
+
+def _check_unique(section: str, names: list[str], place: str) -> None:
+    """Refuse a name that stands for two."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ConfigError(
+                f"expected each name once in [[{section}]] in {place}, found `{name}` {count} times: "
+                "rename all but one"
+            )
+
+
+def _check_account(account: Account, path: str, place: str) -> None:
+    """Refuse an account that can't be watched: no key, or half of one."""
+    key = _check_one_source(account, "key", path, place)
+    secret = _check_one_source(account, "secret", path, place)
+    passphrase = _check_one_source(account, "passphrase", path, place)
+    if account.exchange in WITHOUT_KEY:
+        if not account.address:
+            raise ConfigError(
+                f"expected {path}.address in {place}, the account's own address, found nothing: fills at "
+                f"{account.exchange} are public, no key is needed"
+            )
+        return
+    if account.address:
+        raise ConfigError(
+            f"expected no {path}.address in {place}, as only Hyperliquid tells the fills of an address; "
+            f"found one for `{account.exchange}`: take it out"
+        )
+    for base, found in (("key", key), ("secret", secret)):
+        if not found:
+            raise ConfigError(
+                f"expected `{base}_env`, `{base}_file` or `{base}_credential` at {path} in {place}, found "
+                f"none: make a read-only key at {account.exchange} and say where it is kept"
+            )
+    if account.exchange in WITH_PASSPHRASE and not passphrase:
+        raise ConfigError(
+            f"expected `passphrase_env`, `passphrase_file` or `passphrase_credential` at {path} in {place}, "
+            f"found none: keys of {account.exchange} have one"
+        )
+
+
+def _check_channel(channel: Channel, path: str, place: str) -> None:
+    """Refuse a channel without an address."""
+    if not _check_one_source(channel, "url", path, place):
+        raise ConfigError(
+            f"expected `url_env`, `url_file` or `url_credential` at {path} in {place}, found none: "
+            "say where the webhook's URL is kept"
+        )
+    if (channel.kind is ChannelKind.TELEGRAM) != bool(channel.chat_id):
+        wanted = "expected the chat's number" if channel.kind is ChannelKind.TELEGRAM else "expected nothing"
+        raise ConfigError(
+            f"{wanted} at {path}.chat_id in {place}, found {'one' if channel.chat_id else 'nothing'}: "
+            "Telegram has chats, the others have none"
+        )
+
+
+def _check_listeners(settings: Settings, place: str) -> None:
+    """Refuse to listen where others reach it without having been told so, and twice on one port."""
+    taken: dict[int, str] = {}
+    for name, listener in (
+        ("inlet", settings.inlet),
+        ("outlet", settings.outlet),
+        ("health", settings.health),
+    ):
+        if not listener.enabled:
+            continue
+        if not is_loopback(listener.host) and not listener.expose:
+            raise ConfigError(
+                f"expected an address of this machine alone, such as 127.0.0.1, at $.{name}.host in {place}, "
+                f"found `{listener.host}`: other machines reach that; if they shall, say "
+                "expose = true beside it"
+            )
+        if listener.port and listener.port in taken:
+            raise ConfigError(
+                f"expected a port of its own at $.{name}.port in {place}, found {listener.port}, which "
+                f"$.{taken[listener.port]}.port has: take another"
+            )
+        taken[listener.port] = name

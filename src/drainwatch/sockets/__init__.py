@@ -1,0 +1,1 @@
+"""Local sockets: rows in from bots, incidents and verdicts out to them."""

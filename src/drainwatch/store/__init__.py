@@ -1,0 +1,44 @@
+"""The store: fills, journal, snapshots, incidents and outbox; in a file, or on a PostgreSQL server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drainwatch.errors import ConfigError
+from drainwatch.store.base import Posted, Store
+
+__all__ = ["Posted", "Store", "open_store"]
+
+
+def open_store(url: str | Path) -> Store:
+    """Open a store for writing, or make it; one at a time may have it open.
+
+    Parameters
+    ----------
+    url
+        The path of a file, or `postgresql://USER@HOST:PORT/DATABASE`.
+
+    Raises
+    ------
+    ConfigError
+        It is neither.
+    StateError
+        It can't be reached, is in use, damaged, another program's, or of another version.
+
+    """
+    scheme, found, rest = str(url).partition("://") if isinstance(url, str) else ("", "", "")
+    if found and scheme in ("postgresql", "postgres"):
+        from drainwatch.store.postgres import PostgresStore
+
+        return PostgresStore(str(url))
+    if found and scheme != "sqlite":
+        raise ConfigError(
+            f"store: expected the path of a file or postgresql://..., found a URL of {scheme[:20]!a}"
+        )
+    from drainwatch.store.sqlite import SqliteStore
+
+    # sqlite:///relative and sqlite:////absolute, as others write it
+    path = rest.removeprefix("/") if found else str(url)
+    if not path or "\0" in path:
+        raise ConfigError("store: expected the path of a file, found none")
+    return SqliteStore(Path(path).expanduser())

@@ -1,0 +1,466 @@
+"""The store, whatever database is underneath: what is kept, and in which words.
+
+One SQL text serves both databases. `{integer}`, `{bytes}`, `{real}` and `{serial}` in the schema stand
+for their types, `?` for a value.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from drainwatch.errors import StateError
+from drainwatch.notices import Notice
+from drainwatch.rows import Fill
+from drainwatch.store import encoding
+
+SCHEMA: Final = 1
+"""Version of the tables. A change of what they mean makes a new one."""
+
+PAGE: Final = 500
+"""Rows read at once by what gives many of them: a write in between disturbs nothing."""
+
+TABLES: Final = """
+CREATE TABLE about (name TEXT PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE fills (
+    number {serial}, key {bytes} NOT NULL UNIQUE, exchange TEXT NOT NULL, account TEXT NOT NULL,
+    ts_ns {integer} NOT NULL, received_ns {integer} NOT NULL, content TEXT NOT NULL
+);
+CREATE INDEX fills_by_time ON fills (ts_ns, number);
+CREATE TABLE journal (number {integer} PRIMARY KEY, content {bytes} NOT NULL);
+CREATE TABLE snapshots (number {integer} PRIMARY KEY, content {bytes} NOT NULL);
+CREATE TABLE incidents (
+    number {serial}, id TEXT NOT NULL UNIQUE, alerted_at {real} NOT NULL, content TEXT NOT NULL
+);
+CREATE TABLE notices (number {serial}, key TEXT NOT NULL UNIQUE, content TEXT NOT NULL);
+CREATE TABLE outbox (
+    number {serial}, key TEXT NOT NULL, channel TEXT NOT NULL, rank {integer} NOT NULL,
+    content {bytes} NOT NULL, posted_ns {integer} NOT NULL, due_ns {integer} NOT NULL,
+    attempts {integer} NOT NULL, state {integer} NOT NULL, settled_ns {integer}, reason TEXT NOT NULL,
+    UNIQUE (key, channel)
+);
+CREATE INDEX outbox_waiting ON outbox (channel, rank, posted_ns, number) WHERE state = 0;
+CREATE TABLE facts (name TEXT PRIMARY KEY, content {bytes} NOT NULL)
+"""
+"""What a new database is given. `facts` holds the named values."""
+
+NEWEST_ENTRY: Final = (
+    "SELECT COALESCE(MAX(number), 0) FROM journal UNION ALL SELECT COALESCE(MAX(number), 0) FROM snapshots"
+)
+
+WAITING: Final = 0
+DELIVERED: Final = 1
+GIVEN_UP: Final = 2
+
+_WAITS: Final = (
+    "SELECT number, key, channel, rank, content, posted_ns, attempts FROM outbox "
+    "WHERE state = 0 AND due_ns <= ?"
+)
+_KINDS: Final = {"i": int, "t": str, "b": bytes}
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message in the outbox."""
+
+    number: int
+    key: str
+    channel: str
+    rank: int
+    body: bytes = field(repr=False)
+    posted_ns: int
+    attempts: int = 0
+    """How often sending it has failed."""
+
+
+class Store(ABC):
+    """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox.
+
+    Synchronous: a call takes tens of microseconds and belongs to the thread that opened the store. Each
+    method is a transaction of its own, or takes part in the one that `transaction` holds open. All raise
+    `StateError` when the database can't be reached, is full, damaged or read-only; what the open
+    transaction did is then undone whole. After a StateError go on from what the store holds (open it
+    again): whether a commit that failed took place may be unknown.
+    """
+
+    where: str
+    """The database, for messages; without a password."""
+
+    def __init__(self) -> None:
+        self._inside = False
+        self._failed = False
+        self._last_entry = 0
+
+    # --- what a database gives -------------------------------------------------------------------
+
+    @abstractmethod
+    def _select(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a query; outside of a transaction it may be tried again after the connection was lost."""
+
+    @abstractmethod
+    def _change(self, sql: str, *values: object) -> int:
+        """Run a statement inside a transaction; gives how many rows it changed."""
+
+    @abstractmethod
+    def _insert_fills(self, rows: Sequence[tuple[bytes, str, str, int, int, str]]) -> list[bool]:
+        """Insert rows of `fills` but those whose key is there (or came before in `rows`); says which."""
+
+    @abstractmethod
+    def _begin(self) -> None: ...
+
+    @abstractmethod
+    def _commit(self) -> None: ...
+
+    @abstractmethod
+    def _rollback(self) -> None:
+        """Undo, as far as there is something to undo; never raises."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the database; an open transaction is undone. A second time does nothing."""
+
+    def _read(self, kinds: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a query whose columns are of certain kinds: `i` integer, `t` text, `b` bytes.
+
+        A damaged file may hold anything: nothing of another kind is handed on.
+        """
+        rows = self._select(sql, *values)
+        wanted = tuple(_KINDS[kind] for kind in kinds)
+        for row in rows:
+            if tuple(map(type, row)) != wanted:
+                raise StateError(
+                    f"expected columns {kinds!a}, found others in {self.where}: the database is damaged "
+                    "or was altered; go back to a copy of it, or begin with a new one"
+                )
+        return rows
+
+    # --- transactions ----------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what is done inside all or nothing.
+
+        Raises
+        ------
+        RuntimeError
+            One is open already: a mistake of the caller, who would think the inner one kept.
+        StateError
+            It couldn't be kept; also when a failure inside was swallowed.
+
+        """
+        if self._inside:
+            raise RuntimeError("a transaction is open already: they can't be nested")
+        self._begin()
+        self._inside, self._failed = True, False
+        kept = False
+        try:
+            yield
+            if self._failed:
+                raise StateError(f"nothing of this was kept in {self.where}: a part of it had failed before")
+            self._commit()
+            kept = True
+        finally:
+            self._inside = False
+            if not kept:
+                self._rollback()
+                self._forget()
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._inside else self.transaction()
+
+    def _forget(self) -> None:
+        """Make sure that the next entry's number is read from the database."""
+        self._last_entry = -1
+
+    def _newest_entry(self) -> int:
+        """Give the number of the last entry ever written, also when it was pruned since."""
+        found: list[tuple[int]] = self._read("i", NEWEST_ENTRY)
+        return max(number for (number,) in found)
+
+    # --- schema ----------------------------------------------------------------------------------
+
+    def _create(self, types: Mapping[str, str]) -> None:
+        """Make the tables, inside the caller's transaction."""
+        for table in TABLES.format(**types).split(";"):
+            self._change(table.strip())
+        self._change("INSERT INTO about (name, content) VALUES ('schema', ?)", str(SCHEMA))
+
+    def _check_schema(self) -> None:
+        """Refuse tables of another version."""
+        found = self._read("t", "SELECT content FROM about WHERE name = 'schema'")
+        version = found[0][0] if found else "none"
+        if version == str(SCHEMA):
+            self._last_entry = self._newest_entry()
+            return
+        newer = version.isdecimal() and int(version) > SCHEMA
+        remedy = (
+            "it was written by a newer drainwatch: install that one again"
+            if newer
+            else "this drainwatch can't read it: keep it, and begin with a new one"
+        )
+        raise StateError(f"expected a store of schema {SCHEMA}, found {version!a} in {self.where}: {remedy}")
+
+    # --- fills -----------------------------------------------------------------------------------
+
+    def add_fills(self, fills: Sequence[Fill], received_ns: int) -> list[bool]:
+        """Keep fills that aren't there yet.
+
+        Returns
+        -------
+        For each whether it is new: its key was neither in the store nor before it among these.
+
+        """
+        if not fills:
+            return []
+        rows = [
+            (
+                encoding.digest(fill.key),
+                encoding.to_text(fill.exchange),
+                encoding.to_text(fill.account),
+                encoding.to_integer(fill.ts_ns),
+                encoding.to_integer(received_ns),
+                encoding.to_json(fill),
+            )
+            for fill in fills
+        ]
+        with self._writing():
+            return self._insert_fills(rows)
+
+    def fills(
+        self, exchange: str | None = None, account: str | None = None, since_ns: int | None = None
+    ) -> Iterator[Fill]:
+        """Give the fills kept, by time, then as they came; of one exchange or account, from a time on."""
+        wanted, values = "", list[object]()
+        for column, value in (("exchange", exchange), ("account", account)):
+            if value is not None:
+                wanted += f" AND {column} = ?"
+                values.append(encoding.to_text(value))
+        query = (
+            f"SELECT ts_ns, number, content FROM fills WHERE (ts_ns, number) > (?, ?){wanted} "  # noqa: S608
+            "ORDER BY ts_ns, number LIMIT ?"
+        )
+        last = encoding.to_integer(encoding.LEAST if since_ns is None else since_ns), -1
+        while page := self._read("iit", query, *last, *values, PAGE):
+            for _, _, content in page:
+                yield encoding.from_json(content, Fill)
+            last = page[-1][0], page[-1][1]
+
+    # --- journal and snapshots -------------------------------------------------------------------
+
+    def append(self, entry: bytes) -> int:
+        """Add an entry to the journal; gives its number: 1, 2, 3 and so on, without a hole."""
+        with self._writing():
+            if self._last_entry < 0:
+                self._last_entry = self._newest_entry()
+            number = self._last_entry + 1
+            self._change("INSERT INTO journal (number, content) VALUES (?, ?)", number, entry)
+            self._last_entry = number
+        return number
+
+    def entries(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Give the entries whose number is above `after`, in order."""
+        query = "SELECT number, content FROM journal WHERE number > ? ORDER BY number LIMIT ?"
+        last = encoding.to_integer(after)
+        while page := self._read("ib", query, last, PAGE):
+            yield from page
+            last = page[-1][0]
+
+    def save_snapshot(self, number: int, snapshot: bytes) -> None:
+        """Keep the state after entry `number` (0: before the first); of the same number, the last one.
+
+        The newest two are kept, in case one can't be read, and of the journal what the older of them
+        doesn't cover.
+
+        Raises
+        ------
+        ValueError
+            There is no such entry yet.
+
+        """
+        with self._writing():
+            if not 0 <= number <= self._newest_entry():
+                raise ValueError(f"expected the number of an entry of the journal, found {number}")
+            self._put("snapshots", "number", number, snapshot)
+            kept = self._read("i", "SELECT number FROM snapshots ORDER BY number DESC LIMIT 2")
+            if len(kept) == 2:
+                self._change("DELETE FROM snapshots WHERE number < ?", kept[1][0])
+                self._change("DELETE FROM journal WHERE number <= ?", kept[1][0])
+
+    def snapshots(self) -> list[tuple[int, bytes]]:
+        """Give the newest two snapshots, the newest first, each with the entry that it stands after."""
+        return [
+            (number, content)
+            for number, content in self._read(
+                "ib", "SELECT number, content FROM snapshots ORDER BY number DESC"
+            )
+        ]
+
+    # --- incidents and notices -------------------------------------------------------------------
+
+    def save_incident(self, incident: Mapping[str, Any]) -> None:
+        """Keep an incident (one object of `incidents.jsonl`) in place of what was known of it."""
+        with self._writing():
+            self._change(
+                "INSERT INTO incidents (id, alerted_at, content) VALUES (?, ?, ?) ON CONFLICT (id) "
+                "DO UPDATE SET alerted_at = excluded.alerted_at, content = excluded.content",
+                encoding.to_text(incident["id"]),
+                float(incident["alerted_at"]),
+                encoding.to_json(dict(incident)),
+            )
+
+    def incidents(self) -> list[dict[str, Any]]:
+        """Give all incidents in order of `alerted_at`."""
+        rows = self._read("t", "SELECT content FROM incidents ORDER BY alerted_at, number")
+        return [encoding.from_json(content, dict) for (content,) in rows]
+
+    def add_notice(self, key: str, notice: Notice) -> bool:
+        """Keep a notice; False, and nothing is done, where there is one of this key."""
+        with self._writing():
+            return bool(
+                self._change(
+                    "INSERT INTO notices (key, content) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+                    encoding.to_text(key),
+                    encoding.to_json(notice),
+                )
+            )
+
+    def notices(self) -> list[Notice]:
+        """Give all notices in the order in which they were added."""
+        rows = self._read("t", "SELECT content FROM notices ORDER BY number")
+        return [encoding.from_json(content, Notice) for (content,) in rows]
+
+    # --- outbox ----------------------------------------------------------------------------------
+
+    def post(self, key: str, channel: str, rank: int, body: bytes, now_ns: int) -> bool:
+        """Put a message in the outbox; False where this channel has had one of this key.
+
+        Rank 0 goes before rank 1, and so on; at the same rank the earlier goes first.
+        """
+        names = encoding.to_text(key), encoding.to_text(channel)
+        with self._writing():
+            return bool(
+                self._change(
+                    "INSERT INTO outbox "
+                    "(key, channel, rank, content, posted_ns, due_ns, attempts, state, reason) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 0, 0, '') ON CONFLICT (key, channel) DO NOTHING",
+                    *names,
+                    rank,
+                    body,
+                    now_ns,
+                    now_ns,
+                )
+            )
+
+    def due(self, now_ns: int, limit: int = 100, channel: str | None = None) -> list[Posted]:
+        """Give what is to be sent now, by rank, then time: of one channel, or of all."""
+        one, values = _of(channel)
+        rows = self._read(
+            "ittibii",
+            f"{_WAITS}{one} ORDER BY rank, posted_ns, number LIMIT ?",
+            encoding.to_integer(now_ns),
+            *values,
+            limit,
+        )
+        return [_posted(*row) for row in rows]
+
+    def next_due_ns(self, channel: str | None = None) -> int | None:
+        """Say when the next message is to be sent (it may be past); None where none waits."""
+        one, values = _of(channel)
+        query = f"SELECT due_ns FROM outbox WHERE state = 0{one} ORDER BY due_ns LIMIT 1"  # noqa: S608
+        rows = self._read("i", query, *values)
+        return rows[0][0] if rows else None
+
+    def waiting(self) -> dict[str, int]:
+        """Count what still waits, by channel; a channel without any is absent."""
+        rows = self._read("ti", "SELECT channel, COUNT(*) FROM outbox WHERE state = 0 GROUP BY channel")
+        return {encoding.from_text(channel): count for channel, count in rows}
+
+    def delivered(self, posted: Posted, now_ns: int) -> None:
+        """Note that a message has arrived. Its key is remembered, its body isn't."""
+        self._settle(posted, DELIVERED, now_ns, "")
+
+    def failed(self, posted: Posted, retry_at_ns: int | None, reason: str, now_ns: int = 0) -> None:
+        """Note that sending failed: try again from a time on, or (None) never.
+
+        `reason` is kept: it must hold no secret.
+        """
+        if retry_at_ns is None:
+            self._settle(posted, GIVEN_UP, now_ns, reason)
+            return
+        with self._writing():
+            self._change(
+                "UPDATE outbox SET due_ns = ?, attempts = attempts + 1, reason = ? "
+                "WHERE number = ? AND state = 0",
+                encoding.to_integer(retry_at_ns),
+                encoding.to_text(reason),
+                posted.number,
+            )
+
+    def hurry(self, channel: str, now_ns: int) -> None:
+        """Make everything that waits for a retry on a channel due: it works again."""
+        with self._writing():
+            self._change(
+                "UPDATE outbox SET due_ns = ? WHERE state = 0 AND channel = ? AND due_ns > ?",
+                now_ns,
+                encoding.to_text(channel),
+                now_ns,
+            )
+
+    def given_up(self) -> list[tuple[Posted, str]]:
+        """Give what was never delivered and won't be, without the body, each with the reason."""
+        rows = self._read(
+            "ittibiit",
+            "SELECT number, key, channel, rank, content, posted_ns, attempts, reason FROM outbox "
+            "WHERE state = ? ORDER BY number",
+            GIVEN_UP,
+        )
+        return [(_posted(*row[:-1]), encoding.from_text(row[-1])) for row in rows]
+
+    def _settle(self, posted: Posted, state: int, now_ns: int, reason: str) -> None:
+        tries = 0 if state == DELIVERED else 1
+        with self._writing():
+            self._change(
+                "UPDATE outbox SET state = ?, settled_ns = ?, content = ?, attempts = attempts + ?, "
+                "reason = ? WHERE number = ? AND state = 0",
+                state,
+                now_ns,
+                b"",
+                tries,
+                encoding.to_text(reason),
+                posted.number,
+            )
+
+    # --- named values ----------------------------------------------------------------------------
+
+    def value(self, name: str) -> bytes | None:
+        """Give a named value; None where it was never set."""
+        rows = self._read("b", "SELECT content FROM facts WHERE name = ?", encoding.to_text(name))
+        return rows[0][0] if rows else None
+
+    def set_value(self, name: str, value: bytes) -> None:
+        """Keep a named value in place of the one before."""
+        with self._writing():
+            self._put("facts", "name", encoding.to_text(name), value)
+
+    def _put(self, table: str, column: str, key: object, content: bytes) -> None:
+        self._change(
+            f"INSERT INTO {table} ({column}, content) VALUES (?, ?) "  # noqa: S608 names of our own
+            f"ON CONFLICT ({column}) DO UPDATE SET content = excluded.content",
+            key,
+            content,
+        )
+
+
+def _of(channel: str | None) -> tuple[str, list[object]]:
+    """Give the condition for one channel, or for all, and its values."""
+    return ("", []) if channel is None else (" AND channel = ?", [encoding.to_text(channel)])
+
+
+def _posted(
+    number: int, key: str, channel: str, rank: int, body: bytes, posted_ns: int, attempts: int
+) -> Posted:
+    names = encoding.from_text(key), encoding.from_text(channel)
+    return Posted(number, *names, rank=rank, body=body, posted_ns=posted_ns, attempts=attempts)

@@ -1,0 +1,306 @@
+"""Where all streams of a watch meet: rows in, judged at once; what came of it out to whoever wants it.
+
+A stream's call returns when its rows are journalled and judged: there is no queue to overflow, and a
+reader that must wait makes the network's own back-pressure work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from drainwatch.alerts.channel import Channel
+from drainwatch.alerts.outbox import post_incident, post_notice
+from drainwatch.engine import Engine
+from drainwatch.errors import StateError
+from drainwatch.events import NS_PER_S, Names
+from drainwatch.notices import Notice, NoticeKind
+from drainwatch.rows import Fill, Row
+from drainwatch.store import Store
+from drainwatch.venues.ports import Clock
+from drainwatch.venues.protocol import BadMessage
+from drainwatch.watch.core import Core, Outcome, Verdict
+from drainwatch.watch.health import Latency
+
+TURN_S: Final = 0.1
+"""How often what waits is looked at: fills don't, market rows and time do."""
+STALLED_NS: Final = 5 * NS_PER_S
+"""Later than this after it came, a fill is judged too late."""
+BAD_AGAIN_NS: Final = 3_600 * NS_PER_S
+"""Messages of a stream that aren't understood are told of once an hour."""
+RECENT: Final = 50
+
+_log = logging.getLogger("drainwatch.watch")
+
+
+@dataclass(slots=True)
+class Day:
+    """What an account did on a day, UTC."""
+
+    date: date
+    fills: int = 0
+    blind: int = 0
+    loss: float = 0.0
+    """Lost against fair value, in units of value; positive is a loss."""
+
+
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+class Hub:
+    """Takes rows and notices of all streams; keeps, judges, tells.
+
+    Parameters
+    ----------
+    make_engine
+        Makes an engine for names.
+    store, clock
+        Where everything is kept, and the time.
+    warned, alarmed
+        Channels that are told of warnings, and those that are told of criticals and notices.
+    options
+        Further arguments of `Core`.
+    """
+
+    def __init__(
+        self,
+        make_engine: Callable[[Names], Engine],
+        store: Store,
+        clock: Clock,
+        *,
+        warned: Sequence[Channel] = (),
+        alarmed: Sequence[Channel] = (),
+        **options: Any,
+    ) -> None:
+        self.store, self.clock = store, clock
+        self._warned, self._alarmed = tuple(warned), tuple(alarmed)
+        self.core = Core(make_engine, store, self._post, **options)
+        self.listeners: list[Listener] = []
+        """Called with each message of the socket out."""
+        self.on_post: Callable[[], None] = lambda: None
+        """Called when something was put into the outbox."""
+        self.started_ns = clock.now_ns()
+        self.verdicts: deque[Verdict] = deque(maxlen=RECENT)
+        self.notices: deque[Notice] = deque(maxlen=RECENT)
+        self.counts: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
+        """Notices by kind."""
+        self.bad_by_stream: Counter[str] = Counter()
+        self.judging, self.journal = Latency(), Latency()
+        self.days: dict[str, Day] = {}
+        """Of each account, the last on which it traded."""
+        self.open: dict[str, dict[str, Any]] = {}
+        """Open incidents by id."""
+        self.failing: str | None = None
+        """Why the store doesn't take rows; None: it does."""
+        self._bad_told: dict[str, int] = {}
+        self._stalled_told = False
+
+    # --- the sink ------------------------------------------------------------------------------------
+
+    async def rows(self, rows: Sequence[Row], received_ns: int) -> None:
+        """Take rows; returns when they are journalled and judged, or held back on purpose."""
+        n_fills = 0
+        for row in rows:
+            why = self.core.add(row, received_ns)
+            if why is not None:
+                self.bad(BadMessage("rows", why, b""))
+            elif isinstance(row, Fill):
+                n_fills += 1
+        self.counts["rows"] += len(rows)
+        if n_fills or self.core.intake.n_fills:
+            self.judge(received_ns)
+        while self.failing is not None:  # whoever brings rows waits until there is room for them
+            await self.clock.sleep(TURN_S)
+
+    async def ready(self, stream: str, *, first: bool) -> None:
+        """Nothing to fill in: whoever owns the stream does that."""
+
+    def seen(self, exchange: str, symbols: set[str]) -> None:
+        """Nothing to follow: whoever owns the stream does that."""
+
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        """Nothing to list: whoever owns the stream does that."""
+
+    def notice(self, notice: Notice) -> None:
+        """Keep a notice and have it told."""
+        self.told[notice.kind] += 1
+        self.notices.append(notice)
+        _log.log(
+            logging.INFO if notice.kind == NoticeKind.ALIVE else logging.WARNING,
+            "%s %s %s",
+            notice.kind.value,
+            notice.stream or notice.exchange,
+            notice.text,
+        )
+        what = (notice.kind, notice.exchange, notice.account, notice.stream, notice.ts_ns, notice.text)
+        key = hashlib.blake2b(repr(what).encode(), digest_size=12).hexdigest()
+        try:
+            with self.store.transaction():
+                post_notice(self.store, self._alarmed, key, notice, self.clock.now_ns())
+        except StateError as error:
+            self._fail(error)
+        self._publish({"type": "notice", **_plain(notice)})
+        self.on_post()
+
+    def bad(self, message: BadMessage) -> None:
+        """Count a message that isn't understood; tell of it once an hour a stream."""
+        self.bad_by_stream[message.stream] += 1
+        now_ns = self.clock.now_ns()
+        if now_ns - self._bad_told.get(message.stream, -BAD_AGAIN_NS) < BAD_AGAIN_NS:
+            return
+        self._bad_told[message.stream] = now_ns
+        self.notice(
+            Notice(
+                kind=NoticeKind.BAD_MESSAGE,
+                ts_ns=now_ns,
+                stream=message.stream,
+                text=f"{message.stream}: a message isn't what was expected: {message.reason}. It was left "
+                "out; what it told may be missing. Further ones are counted and told of in an hour.",
+            )
+        )
+
+    # --- judging -------------------------------------------------------------------------------------
+
+    def judge(self, received_ns: int | None = None) -> Outcome:
+        """Judge all that counts by now, and pass on what came of it."""
+        now_ns = self.clock.now_ns()
+        try:
+            outcome = self.core.judge(now_ns)
+        except StateError as error:
+            self._fail(error)
+            return Outcome()
+        if self.failing is not None:
+            self.failing = None
+            _log.warning("the store takes rows again")
+        if outcome.verdicts:
+            came_ns = now_ns if received_ns is None else received_ns
+            took_ns = self.clock.now_ns() - came_ns
+            self.judging.add(max(took_ns, 0) / NS_PER_S, len(outcome.verdicts))
+            self._note_stall(took_ns)
+        for verdict in outcome.verdicts:
+            self._take_verdict(verdict)
+        for incident in outcome.incidents:
+            self._take_incident(incident)
+        return outcome
+
+    async def run(self) -> None:
+        """Judge what waits, ten times a second, until cancelled."""
+        while True:
+            await self.clock.sleep(TURN_S)
+            due = self.core.next_ns()
+            if self.failing is not None or (due is not None and due <= self.clock.now_ns()):
+                self.judge()
+
+    def resume(self) -> int:
+        """Come back to where the journal ends; gives how many entries were read again."""
+        count = self.core.resume()
+        self.open = {i["id"]: i for i in self.store.incidents() if i["closed_at"] is None}
+        return count
+
+    def _fail(self, error: StateError) -> None:
+        if self.failing is None:
+            _log.error("the store doesn't take rows: %s", error)
+        self.failing = str(error)
+
+    def _note_stall(self, took_ns: int) -> None:
+        if took_ns < STALLED_NS:
+            self._stalled_told = False
+        elif not self._stalled_told:
+            self._stalled_told = True
+            self.notice(
+                Notice(
+                    kind=NoticeKind.STALLED,
+                    ts_ns=self.clock.now_ns(),
+                    text=f"A fill was judged {took_ns / NS_PER_S:.0f} s after it came: this machine or its "
+                    "disk doesn't keep up. Alerts come late until it does.",
+                )
+            )
+
+    def _take_verdict(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+        self.counts["fills"] += 1
+        self.counts["flagged"] += verdict.flagged
+        blind = math.isnan(verdict.fair)
+        self.counts["blind"] += blind
+        day = datetime.fromtimestamp(verdict.judged_ns / NS_PER_S, UTC).date()
+        account = verdict.fill.account
+        so_far = self.days.get(account)
+        if so_far is None or so_far.date != day:
+            so_far = self.days[account] = Day(day)
+        so_far.fills += 1
+        so_far.blind += blind
+        so_far.loss += 0.0 if math.isnan(verdict.loss_value) else verdict.loss_value
+        if self.listeners:
+            self._publish({"type": "verdict", **verdict_of(verdict)})
+
+    def _take_incident(self, incident: dict[str, Any]) -> None:
+        known = self.open.get(incident["id"])
+        what = "grew"
+        if known is None:
+            what = "opened"
+            self.counts[f"incidents {incident['severity']}"] += 1
+        elif incident["closed_at"] is not None:
+            what = "closed"
+        elif incident["escalated_at"] is not None and known["escalated_at"] is None:
+            what = "escalated"
+        if incident["closed_at"] is None:
+            self.open[incident["id"]] = incident
+        else:
+            self.open.pop(incident["id"], None)
+        self._publish({"type": "incident", "what": what, "incident": incident})
+        self.on_post()
+
+    def _post(self, incident: dict[str, Any], _before: dict[str, Any] | None) -> None:
+        grave = incident["severity"] == "critical" or incident["escalated_at"] is not None
+        channels = self._alarmed if grave else self._warned
+        post_incident(self.store, channels, incident, self.clock.now_ns())
+
+    def _publish(self, message: Mapping[str, Any]) -> None:
+        for listener in self.listeners:
+            listener(message)
+
+
+def verdict_of(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as the socket out tells it: the contract's names; None where unknown."""
+    fill = verdict.fill
+    return {
+        "exchange": fill.exchange,
+        "account": fill.account,
+        "symbol": fill.symbol,
+        "id": fill.id,
+        "order": fill.order,
+        "side": fill.side,
+        "timestamp": fill.ts_ns / 1e6,
+        "price": fill.price,
+        "amount": fill.amount,
+        "fair_price": _known(verdict.fair),
+        "fair_source": verdict.source,
+        "deviation_bps": _known(verdict.deviation_bps),
+        "score": verdict.score,
+        "flagged": verdict.flagged,
+        "loss": _known(verdict.loss_quote),
+        "incident": verdict.incident,
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _plain(notice: Notice) -> dict[str, Any]:
+    return {name: getattr(notice, name) for name in notice.__struct_fields__}
+
+
+def channels_from(
+    channels: Iterable[Channel], severities: Mapping[str, str]
+) -> tuple[list[Channel], list[Channel]]:
+    """Part channels into those told of warnings, too, and all of them."""
+    every = list(channels)
+    return [c for c in every if severities.get(c.name, "warning") == "warning"], every

@@ -1,0 +1,129 @@
+"""A world for the doctor: all is well in it, but for what a test changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from drainwatch.config import Account, Channel, ChannelKind, Settings
+from drainwatch.doctor import Check, Heard, Tools
+from drainwatch.rows import Balance, Fill, Market
+from drainwatch.venues.protocol import Credentials
+
+KEY = "PlAnTeDkey0123456789"
+SECRET = "PlAnTeDsecret0123456789"  # noqa: S105
+URL = "https://hooks.example/PlAnTeDhook"
+ENV = {"K": KEY, "S": SECRET, "U": URL}
+MAIN = Account(name="main", exchange="binance", key_env="K", secret_env="S", markets=("ETH/BTC",))  # noqa: S106
+HOOK = Channel(name="hook", kind=ChannelKind.SLACK, url_env="U")
+SETTINGS = Settings(accounts=(MAIN,), channels=(HOOK,))
+NOW_NS = 1_750_000_000_000_000_000
+
+
+def market(symbol: str) -> Market:
+    base, _, quote = symbol.partition("/")
+    return Market(exchange="binance", symbol=symbol, venue_symbol=base + quote, base=base, quote=quote)
+
+
+MARKETS = [market(symbol) for symbol in ("ETH/BTC", "ETH/USDT", "VIA/BTC")]
+
+
+def fill(symbol: str) -> Fill:
+    return Fill(
+        exchange="binance",
+        account="main",
+        symbol=symbol,
+        id="1",
+        ts_ns=NOW_NS,
+        side="buy",
+        price="1",
+        amount="1",
+    )
+
+
+@dataclass(frozen=True)
+class KeyRights:
+    trade: bool | None = False
+    withdraw: bool | None = False
+    ip_bound: bool | None = True
+    expires_ns: int | None = None
+
+
+@dataclass
+class FakeVenue:
+    """An exchange: each answer is a value to give or an error to raise."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    closed: int = 0
+
+    def _answer(self, name: str, usual: Any) -> Any:
+        answer = self.answers.get(name, usual)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def markets(self) -> Sequence[Market]:
+        return self._answer("markets", MARKETS)  # type: ignore[no-any-return]
+
+    async def my_trades(self, symbols: Collection[str], since_ns: int) -> Sequence[Fill]:
+        assert since_ns < NOW_NS
+        return self._answer("my_trades", [fill(symbol) for symbol in symbols])  # type: ignore[no-any-return]
+
+    async def balances(self) -> Sequence[Balance]:
+        held = [
+            Balance(exchange="binance", account="main", currency=name, ts_ns=NOW_NS, total=total)
+            for name, total in (("BTC", 1.0), ("ETH", 0.0))
+        ]
+        return self._answer("balances", held)  # type: ignore[no-any-return]
+
+    async def clock_skew_ns(self) -> int | None:
+        return self._answer("clock_skew_ns", 12_000_000)  # type: ignore[no-any-return]
+
+    async def rights(self) -> KeyRights | None:
+        return self._answer("rights", KeyRights())  # type: ignore[no-any-return]
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def tools(venue: FakeVenue | None = None, **changes: Any) -> Tools:
+    """Everything in order, but for the changes."""
+    there = venue or FakeVenue()
+
+    async def hear(_: Account, __: Credentials | None, symbols: Collection[str]) -> Heard:
+        return Heard(stands=True, symbols=frozenset(symbols))
+
+    async def send(_: Channel, url: str) -> None:
+        assert url == URL
+
+    seconds = iter(range(1_000))
+    made = Tools(
+        env=ENV,
+        clock_s=lambda: float(next(seconds)),
+        now_ns=lambda: NOW_NS,
+        load_judge=lambda _: None,
+        open_store=lambda _: None,
+        free_bytes=lambda _: 50_000_000_000,
+        bind=lambda _, __: None,
+        rest=lambda _, __: there,
+        hear=hear,
+        send=send,
+    )
+    return replace(made, **changes)
+
+
+def by_name(checks: Sequence[Check]) -> dict[str, Check]:
+    """The checks by their names, none twice."""
+    found = {check.name: check for check in checks}
+    assert len(found) == len(checks)
+    return found
+
+
+def failing(error: BaseException) -> Any:
+    """A function that raises, whatever it is called with."""
+
+    def fail(*_: object) -> Any:
+        raise error
+
+    return fail

@@ -1,0 +1,93 @@
+"""Settings that contradict each other are refused, with both of their paths."""
+
+# ruff: noqa: S106 - where secrets are kept isn't secret
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from msgspec.structs import replace
+
+from drainwatch.config import (
+    Account,
+    Bot,
+    BotKind,
+    Channel,
+    ChannelKind,
+    Health,
+    Inlet,
+    Outlet,
+    Settings,
+    Watch,
+)
+from drainwatch.config.agree import check_agreement, is_loopback
+from drainwatch.errors import ConfigError
+
+MAIN = Account(name="main", exchange="binance", key_env="K", secret_file="./s")
+PHONE = Channel(name="phone", kind=ChannelKind.TELEGRAM, url_env="U", chat_id="1")
+HOOK = Channel(name="hook", kind=ChannelKind.WEBHOOK, url_credential="hook")
+BOT = Bot(kind=BotKind.FREQTRADE, database="t.sqlite")
+WALLET = Account(name="wallet", exchange="hyperliquid", address="0x" + "0" * 40)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(accounts=(MAIN, WALLET), channels=(PHONE, HOOK), bots=(replace(BOT, account="wallet"),)),
+        Settings(accounts=(MAIN,), bots=(BOT,)),
+        Settings(inlet=Inlet(enabled=True, port=0), outlet=Outlet(enabled=True, port=0)),
+        Settings(inlet=Inlet(port=1), outlet=Outlet(port=1)),  # neither listens
+        Settings(health=Health(enabled=True, host="0.0.0.0", expose=True)),  # noqa: S104
+        Settings(accounts=(replace(MAIN, exchange="okx", passphrase_env="P"),)),
+    ],
+)
+def test_what_agrees_is_taken(settings: Settings) -> None:
+    check_agreement(settings, "here")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (Settings(accounts=(MAIN, MAIN)), "each name once in [[accounts]] in here, found `main` 2 times"),
+        (Settings(channels=(HOOK, HOOK)), "each name once in [[channels]] in here, found `hook` 2 times"),
+        (
+            Settings(accounts=(replace(MAIN, key_file="./k"),)),
+            "expected one of `key_env`, `key_file` at $.accounts[0] in here, found 2 of them",
+        ),
+        (Settings(accounts=(replace(MAIN, key_env=""),)), "`key_credential` at $.accounts[0] in here, found"),
+        (Settings(accounts=(replace(MAIN, secret_file=""),)), "`secret_credential` at $.accounts[0] in here"),
+        (Settings(accounts=(replace(MAIN, exchange="okx"),)), "keys of okx have one"),
+        (Settings(accounts=(replace(WALLET, address=""),)), "expected $.accounts[0].address in here"),
+        (Settings(accounts=(replace(WALLET, exchange="okx"),)), "expected no $.accounts[0].address in here"),
+        (Settings(channels=(replace(HOOK, url_credential=""),)), "`url_credential` at $.channels[0] in here"),
+        (Settings(channels=(replace(PHONE, chat_id=""),)), "expected the chat's number at $.channels[0]"),
+        (Settings(channels=(replace(HOOK, chat_id="1"),)), "expected nothing at $.channels[0].chat_id"),
+        (Settings(bots=(BOT,)), "expected $.bots[0].account in here to say whose orders these are"),
+        (Settings(accounts=(MAIN, WALLET), bots=(BOT,)), "there are `main`, `wallet`"),
+        (Settings(accounts=(MAIN,), bots=(replace(BOT, account="x"),)), "found `x`; there is `main`"),
+        (
+            Settings(watch=Watch(store_password_env="P", store_password_credential="p")),
+            "expected one of `store_password_env`, `store_password_credential` at $.watch",
+        ),
+        (Settings(inlet=Inlet(enabled=True, host="192.0.2.1")), "at $.inlet.host in here, found `192.0.2.1`"),
+        (
+            Settings(inlet=Inlet(enabled=True), health=Health(enabled=True, port=8765)),
+            "expected a port of its own at $.health.port in here, found 8765, which $.inlet.port has",
+        ),
+    ],
+)  # fmt: skip
+def test_contradictions_are_refused_with_their_paths(settings: Settings, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        check_agreement(settings, "here")
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True),
+        ("0.0.0.0", False), ("::", False), ("192.168.1.2", False), ("localhost.example", False), ("", False),  # noqa: S104
+    ],
+)  # fmt: skip
+def test_loopback_addresses_are_told_from_others(host: str, alone: bool) -> None:
+    assert is_loopback(host) is alone
