@@ -1,16 +1,26 @@
-"""Other people's clients, unmodified, trade on the loopback exchange and hear what they traded."""
+"""Other people's clients, unmodified, and our own streams hear what was traded on the loopback exchange."""
 
 from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from drainwatch.lab.exchange import signatures
+from drainwatch.lab.exchange.matching import Exchange
 from drainwatch.lab.exchange.server import Server
-from drainwatch.rows import Fill
+from drainwatch.notices import Notice
+from drainwatch.rows import Balance, Fill, Market, Quote, Row, Trade
+from drainwatch.venues.binance import BinanceSpotPrivateSource
+from drainwatch.venues.binance_public import BinancePublicSource
+from drainwatch.venues.clock import SystemClock
+from drainwatch.venues.connection import Connection
+from drainwatch.venues.protocol import BadMessage, Credentials, Symbols
 from loopback import KEY, SECRET, an_exchange, until
 
 
@@ -183,5 +193,115 @@ def test_python_binance_places_orders_and_hears_their_fills(
                     assert (await client.get_account_api_permissions())["enableReading"] is True
             finally:
                 await client.close_connection()
+
+    asyncio.run(scene())
+
+
+class Heard:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self.all: list[Row] = []
+        self.notices: list[Notice] = []
+        self.bads: list[BadMessage] = []
+        self.stands = 0
+
+    async def rows(self, rows: Sequence[Row], received_ns: int) -> None:
+        self.all += rows
+
+    async def ready(self, stream: str, *, first: bool) -> None:
+        self.stands += 1
+
+    def notice(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
+    def bad(self, message: BadMessage) -> None:
+        self.bads.append(message)
+
+    def seen(self, exchange: str, symbols: set[str]) -> None:
+        """Nothing follows from it here."""
+
+    def fills(self) -> list[Fill]:
+        """Give the fills alone."""
+        return [row for row in self.all if isinstance(row, Fill)]
+
+
+def markets(exchange: Exchange) -> Symbols:
+    """Give the exchange's markets as our streams know them."""
+    return Symbols(
+        [
+            Market(
+                exchange="binance", symbol=book.symbol, venue_symbol=book.venue_symbol,
+                base=book.listing.base, quote=book.listing.quote,
+            )
+            for book in exchange.books.values()
+        ]
+    )  # fmt: skip
+
+
+def ed25519_key(exchange: Exchange) -> Credentials:
+    """Give the account a key of Ed25519."""
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    exchange.add_key("main", "ed", verify=signatures.ed25519(public))
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return Credentials("ed", pem)
+
+
+@pytest.mark.parametrize("kind", ["hmac", "ed25519"])
+def test_our_own_stream_hears_every_fill_as_it_was_executed(kind: str) -> None:
+    async def scene() -> None:
+        exchange = an_exchange()
+        credentials = Credentials(KEY, SECRET) if kind == "hmac" else ed25519_key(exchange)
+        async with Server(exchange) as server:
+            heard = Heard()
+            source = BinanceSpotPrivateSource(
+                credentials, markets(exchange), account="main", url=server.ws_api_url
+            )
+            stream = asyncio.create_task(Connection(source, heard, SystemClock(), account="main").run())
+            await until(lambda: heard.stands == 1)
+            exchange.place("main", "ETH/BTC", "buy", "limit", "0.5", "0.0301", client_id="bot-1")
+            exchange.place("main", "ETH/BTC", "sell", "limit", 1, "0.03", client_id="bot-2")
+            exchange.place("other", "ETH/BTC", "buy", "market", "0.7")
+            await exchange.burst("main", 300)
+            await until(lambda: len(heard.fills()) == 302)
+            assert heard.fills() == [one.fill("binance") for one in exchange.executed("main")]
+            assert {row.taker_or_maker for row in heard.fills()} == {"taker", "maker"}
+            totals = {row.currency: row.total for row in heard.all if isinstance(row, Balance)}
+            for currency, total in totals.items():
+                assert total == pytest.approx(exchange.account("main").total(currency) / 1e20)
+            assert heard.bads == []
+            assert heard.notices == []
+            server.connections[0].cut()
+            await until(lambda: heard.stands == 2, 10.0)
+            await exchange.burst("main", 1)
+            await until(lambda: len(heard.fills()) == 303)
+            stream.cancel()
+            await asyncio.wait([stream])
+
+    asyncio.run(scene())
+
+
+def test_our_own_stream_hears_prints_and_quotes() -> None:
+    async def scene() -> None:
+        exchange = an_exchange(shows_orders=True)
+        async with Server(exchange) as server:
+            heard = Heard()
+            source = BinancePublicSource(markets(exchange), url=f"{server.ws_url}/stream")
+            connection = Connection(source, heard, SystemClock())
+            await connection.want(["ETH/BTC"])
+            stream = asyncio.create_task(connection.run())
+            await until(lambda: any(len(one.streams) == 2 for one in server.connections))
+            order = exchange.place("main", "ETH/BTC", "buy", "limit", "0.5", "0.0301")
+            await until(lambda: len(heard.all) == 2)
+            (trade,) = (row for row in heard.all if isinstance(row, Trade))
+            (quote,) = (row for row in heard.all if isinstance(row, Quote))
+            assert (trade.symbol, trade.id, trade.price, trade.amount, trade.side, trade.taker_order) == (
+                "ETH/BTC", "1", 0.0301, 0.5, "buy", str(order.id),
+            )  # fmt: skip
+            assert (quote.bid, quote.ask, quote.bid_size, quote.ask_size) == (0.0299, 0.0301, 5.0, 4.5)
+            assert heard.bads == []
+            stream.cancel()
+            await asyncio.wait([stream])
 
     asyncio.run(scene())

@@ -81,6 +81,7 @@ def test_a_session_of_an_ed25519_key_needs_no_more_signatures() -> None:
         assert (await api.ask("order.place", order))["status"] == 200
         assert len(await api.hear(3)) == 3
         assert (await api.ask("session.logout"))["result"]["apiKey"] is None
+        assert api.events[-1]["e"] == "eventStreamTerminated"
         assert (await api.ask("order.place", order))["error"]["code"] == -2014
         await api.socket.close()
 
@@ -126,6 +127,7 @@ def test_a_stream_ends_when_its_key_is_revoked_or_by_fault_and_says_so() -> None
         again = await other.ask("userDataStream.subscribe.signature", params(key=OTHER_KEY))
         assert again["result"] == {"subscriptionId": 1}
         await other.ask("userDataStream.unsubscribe", {})
+        assert [event["e"] for event in other.events] == ["eventStreamTerminated"] * 2
         await server.exchange.burst("other", 1)
         assert (await other.ask("ping"))["status"] == 200
         await one.socket.close()
