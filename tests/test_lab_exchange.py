@@ -221,6 +221,9 @@ class Heard:
     def seen(self, exchange: str, symbols: set[str]) -> None:
         """Nothing follows from it here."""
 
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        raise AssertionError(names)
+
     def fills(self) -> list[Fill]:
         """Give the fills alone."""
         return [row for row in self.all if isinstance(row, Fill)]
