@@ -52,7 +52,9 @@ def query(parameters: Mapping[str, Any], secret: str = SECRET) -> str:
     return f"{text}&signature={signature(text, secret)}"
 
 
-def params(parameters: Mapping[str, Any] | None = None, *, key: str = KEY, secret: str = SECRET) -> dict[str, Any]:
+def params(
+    parameters: Mapping[str, Any] | None = None, *, key: str = KEY, secret: str = SECRET
+) -> dict[str, Any]:
     """Give signed parameters of the websocket API, made now."""
     full = {"apiKey": key, "timestamp": now_ms(), **(parameters or {})}
     return {**full, "signature": signature("&".join(f"{k}={v}" for k, v in sorted(full.items())), secret)}
@@ -92,10 +94,10 @@ class Api:
         return self.events
 
 
-async def subscribed(session: aiohttp.ClientSession, server: Server, **which: str) -> Api:
+async def subscribed(session: aiohttp.ClientSession, server: Server, *, key: str = KEY) -> Api:
     """Give a client that hears an account's events."""
     api = Api(await session.ws_connect(server.ws_api_url))
-    answer = await api.ask("userDataStream.subscribe.signature", params(**which))
+    answer = await api.ask("userDataStream.subscribe.signature", params(key=key))
     assert answer["status"] == 200, answer
     return api
 

@@ -39,7 +39,11 @@ def test_an_order_by_websocket_is_answered_and_heard() -> None:
         answer = await api.ask("order.place", params(order))
         assert (answer["status"], answer["result"]["status"]) == (200, "FILLED")
         events = await api.hear(3)
-        assert [one["e"] for one in events] == ["executionReport", "executionReport", "outboundAccountPosition"]
+        assert [one["e"] for one in events] == [
+            "executionReport",
+            "executionReport",
+            "outboundAccountPosition",
+        ]
         assert [one.get("x") for one in events[:2]] == ["NEW", "TRADE"]
         assert (await api.ask("myTrades", params({"symbol": "ETHBTC"})))["result"][0]["id"] == 1
         await api.socket.close()
@@ -77,6 +81,7 @@ def test_a_session_of_an_ed25519_key_needs_no_more_signatures() -> None:
         assert (await api.ask("order.place", order))["status"] == 200
         assert len(await api.hear(3)) == 3
         assert (await api.ask("session.logout"))["result"]["apiKey"] is None
+        assert api.events[-1]["e"] == "eventStreamTerminated"
         assert (await api.ask("order.place", order))["error"]["code"] == -2014
         await api.socket.close()
 
@@ -122,6 +127,7 @@ def test_a_stream_ends_when_its_key_is_revoked_or_by_fault_and_says_so() -> None
         again = await other.ask("userDataStream.subscribe.signature", params(key=OTHER_KEY))
         assert again["result"] == {"subscriptionId": 1}
         await other.ask("userDataStream.unsubscribe", {})
+        assert [event["e"] for event in other.events] == ["eventStreamTerminated"] * 2
         await server.exchange.burst("other", 1)
         assert (await other.ask("ping"))["status"] == 200
         await one.socket.close()
@@ -144,7 +150,11 @@ def test_public_streams_are_subscribed_listed_and_left() -> None:
         assert await ask("LIST_SUBSCRIPTIONS") == ["ethbtc@trade", "ethbtc@bookTicker"]
         server.exchange.place("main", "ETH/BTC", "buy", "limit", 1, "0.0301")
         trade, quote = [await socket.receive_json(timeout=5) for _ in range(2)]
-        assert (trade["stream"], trade["data"]["p"], trade["data"]["m"]) == ("ethbtc@trade", "0.03010000", False)
+        assert (trade["stream"], trade["data"]["p"], trade["data"]["m"]) == (
+            "ethbtc@trade",
+            "0.03010000",
+            False,
+        )
         assert "b" not in trade["data"]
         assert (quote["stream"], quote["data"]["A"]) == ("ethbtc@bookTicker", "4.00000000")
         assert await ask("UNSUBSCRIBE", "ethbtc@trade") is None
@@ -183,7 +193,10 @@ def test_streams_named_in_the_address_come_plain_or_wrapped() -> None:
         assert (await plain.receive_json(timeout=5))["result"] is False
         await server.exchange.burst("main", 1, "ETH/BTC")
         assert (await plain.receive_json(timeout=5))["e"] == "trade"
-        assert [(await wrapped.receive_json(timeout=5))["data"]["e"] for _ in range(2)] == ["trade", "aggTrade"]
+        assert [(await wrapped.receive_json(timeout=5))["data"]["e"] for _ in range(2)] == [
+            "trade",
+            "aggTrade",
+        ]
         await plain.send_json({"id": 1, "method": "SET_PROPERTY", "params": ["combined", True]})
         await plain.receive_json(timeout=5)
         await server.exchange.burst("main", 1, "ETH/BTC")

@@ -69,7 +69,13 @@ def test_an_order_is_told_from_its_beginning_to_its_end() -> None:
         {"a": "BTC", "f": "0.84950000", "l": "0.00000000"},
     ]
     (made,) = heard.prints
-    assert (made["t"], made["p"], made["q"], made["m"], made["b"]) == (1, "0.03010000", "5.00000000", False, order.id)  # fmt: skip
+    assert (made["t"], made["p"], made["q"], made["m"], made["b"]) == (
+        1,
+        "0.03010000",
+        "5.00000000",
+        False,
+        order.id,
+    )
 
 
 def test_money_from_outside_is_told() -> None:

@@ -82,8 +82,14 @@ def test_an_order_is_placed_told_and_cancelled() -> None:
         newClientOrderId="one",
     )  # fmt: skip
     assert placed["fills"] == [
-        {"price": "0.03010000", "qty": "5.00000000", "commission": "0.00500000", "commissionAsset": "ETH", "tradeId": 1}
-    ]  # fmt: skip
+        {
+            "price": "0.03010000",
+            "qty": "5.00000000",
+            "commission": "0.00500000",
+            "commissionAsset": "ETH",
+            "tradeId": 1,
+        }
+    ]
     assert signed(exchange, "GET", "order", orderId=placed["orderId"])["status"] == "PARTIALLY_FILLED"
     assert [one["clientOrderId"] for one in signed(exchange, "GET", "openOrders")] == ["one"]
     assert signed(exchange, "DELETE", "order", origClientOrderId="one")["origClientOrderId"] == "one"

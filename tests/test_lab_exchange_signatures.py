@@ -50,9 +50,7 @@ def test_query_and_body_are_signed_one_behind_the_other() -> None:
         (KEY, 0, "another", -1022),
     ],
 )
-def test_what_is_wrong_with_a_request_is_told(
-    key: str | None, late_ms: int, secret: str, code: int
-) -> None:
+def test_what_is_wrong_with_a_request_is_told(key: str | None, late_ms: int, secret: str, code: int) -> None:
     text = query({"timestamp": now_ms() - late_ms}, secret)
     parameters = dict(part.split("=") for part in text.split("&"))
     assert refusal(check_query, an_exchange(), key, text, "", parameters) == code

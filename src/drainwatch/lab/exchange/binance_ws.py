@@ -189,6 +189,9 @@ class Websockets:
         return self._status(connection, params)
 
     def _log_out(self, connection: Connection, params: Parameters) -> Any:
+        for number, key in list(connection.subscriptions.items()):
+            if key is connection.session:
+                self._hub.end(connection, number)
         connection.session = None
         return self._status(connection, params)
 
@@ -224,7 +227,7 @@ class Websockets:
         if number is not None and number not in connection.subscriptions:
             raise RefusedError(-2036, "Subscription not active.")
         for one in list(connection.subscriptions) if number is None else [number]:
-            self._hub.unsubscribe(connection, one)
+            self._hub.end(connection, one)
         return {}
 
     # --- public streams -------------------------------------------------------------------------------

@@ -91,7 +91,10 @@ class Connection:
     @property
     def behind(self) -> bool:
         """Whether the client takes less than it is sent."""
-        return not (self.gone or self._paused) and (len(self._queue) > _WAITING or self._full())
+        return self._sends() and (len(self._queue) > _WAITING or self._full())
+
+    def _sends(self) -> bool:
+        return not (self.gone or self._paused)
 
     def _full(self) -> bool:
         return not self.gone and self._transport.get_write_buffer_size() > _BUFFER_BYTES
@@ -132,7 +135,7 @@ class Connection:
         """Send what is pushed, until the connection is gone."""
         while not self.gone:
             await self._woken()
-            while self._queue and not self.gone and not self._paused:
+            while self._queue and self._sends():
                 batch, self._queue = self._queue[:_CHUNK], self._queue[_CHUNK:]
                 await self._send(batch)
                 while self._full():  # noqa: ASYNC110 - aiohttp has taken the transport's own signal

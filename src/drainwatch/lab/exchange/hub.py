@@ -67,7 +67,13 @@ class Hub:
     def terminate(self, connection: Connection) -> None:
         """End all user streams of a connection and say so."""
         for number in list(connection.subscriptions):
-            self._end(connection, number)
+            self.end(connection, number)
+
+    def end(self, connection: Connection, number: int) -> None:
+        """End one user stream and say so."""
+        payload = messages.terminated(self.exchange.clock())
+        connection.push(b'{"subscriptionId":%d,"event":%b}' % (number, payload), event=False)
+        self.unsubscribe(connection, number)
 
     def follow(self, connection: Connection, names: Iterable[str]) -> None:
         """Send public streams to a connection from now on."""
@@ -129,7 +135,7 @@ class Hub:
                 connection.session = None
             for number, used in list(connection.subscriptions.items()):
                 if used is key:
-                    self._end(connection, number)
+                    self.end(connection, number)
 
     async def drained(self) -> None:
         """Wait for connections that are behind; at least let them send."""
@@ -168,11 +174,6 @@ class Hub:
             if state != told:
                 self._publish(name, messages.kline(book, minute, now))
                 self._told_minutes[name] = told = state
-
-    def _end(self, connection: Connection, number: int) -> None:
-        payload = messages.terminated(self.exchange.clock())
-        connection.push(b'{"subscriptionId":%d,"event":%b}' % (number, payload), event=False)
-        self.unsubscribe(connection, number)
 
     def _tell(self, account: Account, payload: bytes) -> None:
         for (connection, _), head in self._users[account.name].items():
