@@ -274,8 +274,7 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
     fills["side"] = parsed["side"]
     fills["type"] = parsed["type"]
     fills["liquidity"] = parsed["taker_or_maker"]
-    fills["mark"] = np.nan  # no table has it: only a venue's own message
-    for name in ("price", "amount", "cost", "fee_cost"):
+    for name in ("price", "amount", "cost", "fee_cost", "mark"):
         fills[name] = parsed[name]
     for name in ("id", "order", "counterparty", "maker_order", "taker_order"):
         hashed = _hash_column(parsed, name)
@@ -289,6 +288,7 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
         for prefix in FORCED_PREFIXES:
             forced |= pc.starts_with(client, prefix).fill_null(False).to_numpy(zero_copy_only=False)
         fills["flags"] = forced * FORCED
+    fills["flags"] |= (parsed["forced"] == 1).astype(np.uint8) * np.uint8(FORCED)
     for part in (market, account, fills["id"], fills["order"], fills["side"]):
         fold(key, part)
     content = fee_currency.copy()
@@ -296,6 +296,11 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
         fold(content, fills[name])
     fold(content, fills["maker_order"])
     fold(content, fills["taker_order"])
+    told = ~np.isnan(fills["mark"])
+    if told.any():
+        more = content[told]
+        fold(more, fills["mark"][told])
+        content[told] = more
     return Fills(fills, key, content, parsed["id"], parsed["order"])
 
 
@@ -333,8 +338,13 @@ def _market_rows(
         if kind == Kind.CANDLE:
             length = np.where(parsed["timeframe"] > 0, parsed["timeframe"], 60 * NS_PER_S)
             rows["duration_ns"] = length
-            rows["ts_ns"] += length
+            close_ns = rows["ts_ns"] + length
             fold(content, length)
+            late = parsed["known_at"] > close_ns  # -1 where absent
+            rows["ts_ns"] = np.where(late, parsed["known_at"], close_ns)
+            rows["id"] = np.where(late, close_ns, 0)
+            # told all at once, they go by their own time
+            rank = np.where(late, close_ns.astype(np.uint64), NO_RANK)
         return Rows(rows, name, rank, content)
 
     return build

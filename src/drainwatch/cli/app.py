@@ -12,14 +12,13 @@ from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
 from drainwatch.cli.init import init
 from drainwatch.cli.lab import lab
+from drainwatch.cli.outcome import show
+from drainwatch.cli.rerun import journal, rerun
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
 from drainwatch.cli.watch import watch
 
 if TYPE_CHECKING:
     from drainwatch.cli.shells import Simulated
-
-MAX_PRINTED = 10
-"""Incidents printed in full; the others are in the files."""
 
 EXAMPLES = """\
 \b
@@ -138,7 +137,7 @@ def demo(
         screen.out()
         with screen.progress() as progress:
             summary = shells.replay(made.tables, out, progress=progress)
-        _show(summary, screen)
+        show(summary, screen)
         screen.out()
         screen.prose(_truth(made, summary.incidents))
         screen.out()
@@ -181,7 +180,7 @@ def replay(
             )
         for note in summary.notes:
             screen.note(f"drainwatch: {note}")
-        _show(summary, screen)
+        show(summary, screen)
         if summary.n_incidents:
             raise typer.Exit(exit_code)
 
@@ -281,8 +280,10 @@ def show_model(
 
 
 app.command()(watch)
+app.command()(rerun)
 app.command()(init)
 app.command()(doctor)
+app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
 app.add_typer(lab, name="lab")
 
@@ -361,42 +362,6 @@ def _flat(card: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
         else:
             rows.append((f"{path}{name}", str(value)))
     return rows
-
-
-def _show(summary: Any, screen: Screen) -> None:
-    """Print what came out of a replay."""
-    from drainwatch.report import to_text, words
-    from drainwatch.report.table import count_rows
-
-    first, last = summary.span_ms or (None, None)
-    over = f" of {words.duration(last - first)}" if first is not None and last > first else ""
-    rows = {name: count_rows(count)[0] for name, count in summary.counts.items()}
-    read = ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
-    rejects = summary.rejects
-    screen.prose(f"Read: {read}" + (f"; {words.plural(rejects, 'bad row')} left out" if rejects else ""))
-    judged = f"Judged: {words.plural(summary.n_fills, 'fill')}{over} in {summary.engine_seconds:.2f} s"
-    if summary.n_blind:
-        reasons = ", ".join(
-            f"{words.spoken(name).partition(':')[0]}: {n:,}"
-            for name, n in sorted(summary.blind_reasons.items())
-        )
-        judged += f"; {summary.n_blind:,} could not be judged ({reasons})"
-    screen.prose(judged)
-    if not summary.n_incidents:
-        found = (
-            "nothing that looks like a drain" if summary.n_blind < summary.n_fills else "nothing, being blind"
-        )
-        screen.out(f"Found: {found}", "bold green" if summary.n_blind < summary.n_fills else "bold yellow")
-    else:
-        screen.out(f"Found: {words.plural(summary.n_incidents, 'incident')}")
-    for incident in summary.incidents[:MAX_PRINTED]:
-        screen.out()
-        screen.incident(to_text(incident))
-    if summary.n_incidents > MAX_PRINTED:
-        screen.out()
-        screen.out(f"and {summary.n_incidents - MAX_PRINTED:,} more in {summary.out / 'incidents.jsonl'}")
-    screen.out()
-    screen.out(f"Look at it: {summary.out / 'report.html'}")
 
 
 def main() -> None:

@@ -6,33 +6,31 @@ same, and a property test holds the two together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drainwatch.events import FILL, FORCED, ROW, Batch, Kind, Liquidity, MarketSpec, Names, OrderType
-from drainwatch.ids import NO_RANK, client_prefixes, fold, hash_id, order_ids
+from drainwatch.ids import NO_RANK, client_prefix, fold_words, hash_id, order_id
 from drainwatch.normalise import EXTREME, FORCED_PREFIXES
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
 from drainwatch.values import LAST_NS
 
 NAN: Final = float("nan")
+US: Final = 1_000
+"""Times are whole microseconds: what a float64 of milliseconds can hold."""
 _SIDES: Final = {"buy": 1, "sell": -1}
 _TYPES: Final = {"market": int(OrderType.MARKET), "limit": int(OrderType.LIMIT)}
 _LIQUIDITY: Final = {"taker": int(Liquidity.TAKER), "maker": int(Liquidity.MAKER)}
-_NUMBERS: Final = {
-    Kind.TRADE: "ab",
-    Kind.QUOTE: "abcd",
-    Kind.CANDLE: "abcde",
-    Kind.BALANCE: "a",
-    Kind.ORDER: "",
-}
-_HASHES: Final = {
-    Kind.TRADE: ("id", "taker_order", "maker_order", "buyer", "seller"),
-    Kind.ORDER: ("id", "client"),
-}
+_NO_RANK: Final = int(NO_RANK)
+_WORD: Final = (1 << 64) - 1
+
+_known_hash = lru_cache(1 << 16)(hash_id)
+"""Of ids that come again and again: orders, parties."""
+_known_prefix = lru_cache(1 << 14)(client_prefix)
 
 
 class UnfitError(ValueError):
@@ -164,12 +162,12 @@ def _fill(names: Names, ts_ns: int, row: Fill) -> tuple[Any, ...]:
         _number(row.fee_cost),
         _number(row.mark),
         hash_id(row.id),
-        hash_id(row.order),
-        hash_id(client),
-        int(client_prefixes([client])[0]) if client else 0,
-        hash_id(row.counterparty),
-        hash_id(row.maker_order),
-        hash_id(row.taker_order),
+        _known_hash(row.order),
+        _known_hash(client),
+        _known_prefix(client),
+        _known_hash(row.counterparty),
+        _known_hash(row.maker_order),
+        _known_hash(row.taker_order),
     )
 
 
@@ -191,10 +189,10 @@ def _row(names: Names, ts_ns: int, row: Row) -> tuple[Any, ...]:
                 0,
                 hash_id(row.id),
                 0,
-                hash_id(row.taker_order),
-                hash_id(row.maker_order),
-                hash_id(row.buyer),
-                hash_id(row.seller),
+                _known_hash(row.taker_order),
+                _known_hash(row.maker_order),
+                _known_hash(row.buyer),
+                _known_hash(row.seller),
             )
         case Quote():
             market = names.market(row.exchange, row.symbol)
@@ -205,7 +203,8 @@ def _row(names: Names, ts_ns: int, row: Row) -> tuple[Any, ...]:
             market = names.market(row.exchange, row.symbol)
             prices4 = _number(row.open), _number(row.high), _number(row.low), _number(row.close)
             volume = _number(row.volume)
-            tail = (row.length_ns, 0, 0, 0, 0, 0, 0)
+            close_ns = row.ts_ns + row.length_ns
+            tail = (row.length_ns, close_ns if ts_ns - close_ns >= US else 0, 0, 0, 0, 0, 0)
             return ts_ns, int(Kind.CANDLE), 0, market, -1, -1, *prices4, volume, *tail
         case Balance():
             account, currency = names.account(row.account or "default"), names.currency(row.currency)
@@ -213,7 +212,7 @@ def _row(names: Names, ts_ns: int, row: Row) -> tuple[Any, ...]:
             return ts_ns, int(Kind.BALANCE), 0, -1, account, currency, *numbers, 0, 0, 0, 0, 0, 0, 0
         case BotOrder():
             account = names.account(row.account or "default")
-            order, client = hash_id(row.order), hash_id(row.client_order_id)
+            order, client = _known_hash(row.order), _known_hash(row.client_order_id)
             return (
                 ts_ns,
                 int(Kind.ORDER),
@@ -249,37 +248,70 @@ def order_of(names: Names, rows: Sequence[Row]) -> list[int]:
 
     By kind, by what they are of, by id, by content; never by what came first.
     """
-    events = np.array([_row(names, 0, row) for row in rows], ROW)
-    name = np.array([_name_hash(row) for row in rows], np.uint64)
-    rank = np.full(len(rows), NO_RANK)
-    with_id = [i for i, row in enumerate(rows) if isinstance(row, (Trade, BotOrder))]
-    if with_id:
-        ids = [row.id if isinstance(row, Trade) else row.order for row in map(rows.__getitem__, with_id)]  # type: ignore[union-attr]
-        hashes = np.array([hash_id(text) for text in ids], np.uint64)
-        rank[with_id] = order_ids(ids, hashes)
-    content = np.array([_content(event) for event in events], np.uint64)
-    what = (events["kind"].astype(np.uint64) << np.uint64(61)) | (name >> np.uint64(3))
-    return [int(i) for i in np.lexsort((content, rank, what))]
+    del names
+    whats = [_what(row) for row in rows]
+    if len(set(whats)) == len(whats):
+        return sorted(range(len(rows)), key=whats.__getitem__)
+    alike = {what for what, count in Counter(whats).items() if count > 1}
+    keys = [
+        (what, *(_rank_and_content(row) if what in alike else (0, 0)))
+        for what, row in zip(whats, rows, strict=True)
+    ]
+    return sorted(range(len(rows)), key=keys.__getitem__)
 
 
-def _name_hash(row: Row) -> int:
-    if isinstance(row, Balance):
-        name = np.array([hash_id(row.account or "default")], np.uint64)
-        fold(name, np.array([hash_id(row.currency)], np.uint64))
-        return int(name[0])
-    if isinstance(row, BotOrder):
-        return hash_id(row.account or "default")
-    return hash_id(f"{row.exchange}\0{row.symbol}")
+def _what(row: Row) -> int:
+    """Kind and hash of what a row is of, as `sequencer` orders by."""
+    match row:
+        case Quote():
+            return (int(Kind.QUOTE) << 61) | (_market_hash(row.exchange, row.symbol) >> 3)
+        case Trade():
+            return (int(Kind.TRADE) << 61) | (_market_hash(row.exchange, row.symbol) >> 3)
+        case Balance():
+            return (int(Kind.BALANCE) << 61) | (_holding_hash(row.account, row.currency) >> 3)
+        case Candle():
+            return (int(Kind.CANDLE) << 61) | (_market_hash(row.exchange, row.symbol) >> 3)
+        case BotOrder():
+            return (int(Kind.ORDER) << 61) | (_known_hash(row.account or "default") >> 3)
+    raise TypeError(f"expected a market, balance or order row, found {type(row).__name__}")
 
 
-def _content(event: np.void) -> int:
-    """Hash of a row's content as `normalise` makes it."""
-    kind = Kind(int(event["kind"]))
-    content: NDArray[np.uint64] = np.zeros(1, np.uint64)
-    for name in (*_NUMBERS[kind], *_HASHES.get(kind, ())):
-        fold(content, event[name].reshape(1))
-    if kind == Kind.TRADE:
-        fold(content, event["side"].reshape(1))
-    if kind == Kind.CANDLE:
-        fold(content, event["duration_ns"].reshape(1))
-    return int(content[0])
+@lru_cache(1 << 14)
+def _market_hash(exchange: str, symbol: str) -> int:
+    return hash_id(f"{exchange}\0{symbol}")
+
+
+@lru_cache(1 << 14)
+def _holding_hash(account: str, currency: str) -> int:
+    return fold_words(np.array([hash_id(currency)], np.uint64), hash_id(account or "default"))
+
+
+def _rank_and_content(row: Row) -> tuple[int, int]:
+    """What orders rows of one kind, thing and time, as `normalise` makes it."""
+    match row:
+        case Quote():
+            sizes = _number(row.bid_size), _number(row.ask_size)
+            return _NO_RANK, _folded((_number(row.bid), _number(row.ask), *sizes))
+        case Trade():
+            hashes = (
+                hash_id(row.id),
+                _known_hash(row.taker_order),
+                _known_hash(row.maker_order),
+                _known_hash(row.buyer),
+                _known_hash(row.seller),
+                _SIDES.get(row.side or "", 0) & _WORD,
+            )
+            return order_id(row.id), _folded((_number(row.price), _number(row.amount)), hashes)
+        case Balance():
+            return _NO_RANK, _folded((_number(row.total),))
+        case Candle():
+            prices = _number(row.open), _number(row.high), _number(row.low), _number(row.close)
+            return _NO_RANK, _folded((*prices, _number(row.volume)), (row.length_ns,))
+        case BotOrder():
+            return order_id(row.order), _folded((), (hash_id(row.order), hash_id(row.client_order_id)))
+    raise TypeError(f"expected a market, balance or order row, found {type(row).__name__}")
+
+
+def _folded(numbers: tuple[float, ...], hashes: tuple[int, ...] = ()) -> int:
+    content = fold_words(np.array(numbers, np.float64).view(np.uint64))
+    return fold_words(np.array(hashes, np.uint64), content) if hashes else content
