@@ -19,7 +19,9 @@ def row_of(told: dict[str, Any]) -> Row:
     table = told["table"]
     columns = {name: value for name, value in told.items() if name not in {"table", "timestamp"}}
     if table == "fills":
-        texts = {name: repr(columns[name]) for name in ("price", "amount", "cost", "fee_cost") if name in columns}
+        texts = {
+            name: repr(columns[name]) for name in ("price", "amount", "cost", "fee_cost") if name in columns
+        }
         return Fill(ts_ns=told["timestamp"] * MS, **(columns | texts))
     if table == "orders":
         return BotOrder(ts_ns=told.get("timestamp", 0) * MS, **columns)
@@ -49,7 +51,9 @@ def markets_of(scenario: Scenario, exchange: str) -> list[Market]:
 
 
 def arrivals(
-    scenario: Scenario, rng: random.Random, tables: tuple[str, ...] = ("fills", "trades", "quotes", "balances")
+    scenario: Scenario,
+    rng: random.Random,
+    tables: tuple[str, ...] = ("fills", "trades", "quotes", "balances"),
 ) -> Iterator[tuple[int, Row]]:
     """Give when each row comes, ns: mostly at once, some late, a few very late, some twice; in that order."""
     out = []

@@ -378,6 +378,8 @@ def test_every_column_of_a_fill_tells_fills_apart(column: str) -> None:
         "side": "sell",
         "type": "market",
         "taker_or_maker": "taker",
+        "mark": "9",
+        "forced": "true",
     }
     row = {name: str(x) for name, x in FULL["fills"].items()}
     good, _ = read("fills", row, row | {column: changed.get(column, "other")})

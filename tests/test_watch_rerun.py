@@ -132,10 +132,16 @@ def pasts(scenario: Scenario, at_ns: int) -> list[Row]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_live_rerun_and_replay_of_the_export_say_the_same(tmp_path: Path, robbed: Scenario, seed: int) -> None:
+def test_live_rerun_and_replay_of_the_export_say_the_same(
+    tmp_path: Path, robbed: Scenario, seed: int
+) -> None:
     rng = random.Random(seed)
     events = list(arrivals(robbed, rng, ("fills", "trades", "quotes", "balances", "orders")))
-    thirds = [events[: len(events) // 3], events[len(events) // 3 : len(events) // 2], events[len(events) // 2 :]]
+    thirds = [
+        events[: len(events) // 3],
+        events[len(events) // 3 : len(events) // 2],
+        events[len(events) // 2 :],
+    ]
     store = open_store(f"sqlite:///{tmp_path / 'live.db'}")
     recorder = FrameRecorder(tmp_path / "tape")
     scores: list[pd.DataFrame] = []

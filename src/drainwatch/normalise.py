@@ -296,11 +296,14 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
         fold(content, fills[name])
     fold(content, fills["maker_order"])
     fold(content, fills["taker_order"])
-    told = ~np.isnan(fills["mark"])
-    if told.any():
-        more = content[told]
-        fold(more, fills["mark"][told])
-        content[told] = more
+    for told, values_told in (
+        (~np.isnan(fills["mark"]), fills["mark"]),
+        (parsed["forced"] == 1, fills["flags"]),
+    ):
+        if told.any():  # few have them: those that don't keep the hash that they always had
+            more = content[told]
+            fold(more, values_told[told])
+            content[told] = more
     return Fills(fills, key, content, parsed["id"], parsed["order"])
 
 

@@ -7,6 +7,7 @@ nothing. A snapshot now and then saves reading the whole journal again.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from drainwatch.engine import Block, Engine
 from drainwatch.errors import StateError
 from drainwatch.events import Names
 from drainwatch.fair import SOURCES
+from drainwatch.kernel import JUDGED
 from drainwatch.rows import Fill, Market, Row
 from drainwatch.watch.encoding import batch_of, unfit
 from drainwatch.watch.intake import HOLD_BACK_NS, ROWS_LAST, WAIT_NS, Intake, Remembered, sort_key
@@ -388,24 +390,31 @@ class Core:
         return self._engine.snapshot()
 
 
+def _unpacker(*wanted: str) -> struct.Struct:
+    """What reads these fields of judgements, in the order of the record."""
+    form, end = "<", 0
+    for name in wanted:
+        offset, size = int(JUDGED.fields[name][1]), JUDGED[name].itemsize  # type: ignore[index]
+        form += "x" * (offset - end) + {8: "d", 1: "b"}[size]
+        end = offset + size
+    return struct.Struct(form + "x" * (JUDGED.itemsize - end))
+
+
+_SAID: Final = _unpacker(
+    "fair", "source", "flagged", "deviation_bps", "score", "loss_quote", "quote_value", "equity"
+)
+
+
 def _verdicts(block: Block, fills: Sequence[Fill]) -> list[Verdict]:
     """What was said of each fill."""
-    judged = block.judged
     columns = zip(
         fills,
         block.fills["ts_ns"].tolist(),
-        judged["fair"].tolist(),
-        judged["source"].tolist(),
-        judged["deviation_bps"].tolist(),
-        judged["score"].tolist(),
-        (judged["flagged"] > 0).tolist(),
-        judged["loss_quote"].tolist(),
-        (judged["loss_quote"] * judged["quote_value"]).tolist(),
-        judged["equity"].tolist(),
+        _SAID.iter_unpack(block.judged.tobytes()),
         block.incidents,
         strict=True,
     )
     return [
-        Verdict(fill, at, fair, SOURCES[source], off, score, flagged, loss, value, equity, incident)
-        for fill, at, fair, source, off, score, flagged, loss, value, equity, incident in columns
+        Verdict(fill, at, fair, SOURCES[source], off, score, flagged > 0, loss, loss * unit, equity, incident)
+        for fill, at, (fair, source, flagged, off, score, loss, unit, equity), incident in columns
     ]

@@ -12,7 +12,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -38,6 +38,8 @@ STALLED_NS: Final = 5 * NS_PER_S
 BAD_AGAIN_NS: Final = 3_600 * NS_PER_S
 """Messages of a stream that aren't understood are told of once an hour."""
 RECENT: Final = 50
+DAY_NS: Final = 86_400 * NS_PER_S
+EPOCH: Final = date(1970, 1, 1)
 TAPED: Final = "watch"
 """Name of the watch itself on a tape, beside those of streams."""
 
@@ -48,11 +50,17 @@ _log = logging.getLogger("drainwatch.watch")
 class Day:
     """What an account did on a day, UTC."""
 
-    date: date
+    number: int
+    """Days since the epoch."""
     fills: int = 0
     blind: int = 0
     loss: float = 0.0
     """Lost against fair value, in units of value; positive is a loss."""
+
+    @property
+    def date(self) -> date:
+        """The day."""
+        return EPOCH + timedelta(days=self.number)
 
 
 class TapedOrigin(msgspec.Struct, frozen=True):
@@ -264,10 +272,10 @@ class Hub:
         self.counts["flagged"] += verdict.flagged
         blind = math.isnan(verdict.fair)
         self.counts["blind"] += blind
-        day = datetime.fromtimestamp(verdict.judged_ns / NS_PER_S, UTC).date()
+        day = verdict.judged_ns // DAY_NS
         account = verdict.fill.account
         so_far = self.days.get(account)
-        if so_far is None or so_far.date != day:
+        if so_far is None or so_far.number != day:
             so_far = self.days[account] = Day(day)
         so_far.fills += 1
         so_far.blind += blind
