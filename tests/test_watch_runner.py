@@ -89,7 +89,8 @@ def test_what_the_exchange_executed_is_in_the_journal_also_after_a_cut_and_a_res
                 server.connections[0].cut()
                 await server.exchange.burst("main", 20)
                 executed = {e.fill("binance").id for e in server.exchange.executed("main")}
-                await until(lambda w=watch, n=len(executed): len(list(w.store.fills())) >= n, 30.0)
+                n_executed = len(executed)
+                await until(lambda w=watch, n=n_executed: len(list(w.store.fills())) >= n, 30.0)
                 assert {fill.id for fill in watch.store.fills()} == executed
                 assert len(executed) == 120 * round_ - 30
                 await stopped(task)
