@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 
 from drainwatch.errors import ConfigError
-from drainwatch.venues.ccxt_table import Coverage, coverage_of, library, make, supported
+from drainwatch.venues.catalogue import NATIVE
+from drainwatch.venues.ccxt_table import Coverage, coverage_of, library, make, redirected, supported
 from drainwatch.venues.protocol import Credentials
 
 
@@ -69,3 +72,33 @@ def test_an_unknown_venue_is_a_wrong_setting_and_so_is_one_without_streams() -> 
     without = next(name for name in rest.exchanges if name not in pro.exchanges)
     with pytest.raises(ConfigError, match="can't stream"):
         make(without, None, streams=True)
+
+
+def test_another_host_takes_the_place_of_the_exchange() -> None:
+    urls = {
+        "public": "https://api.{hostname}/api/v3",
+        "v5": {"private": "https://www.{hostname}"},
+        "ws": "wss://stream",
+        "none": None,
+    }
+    assert redirected(urls, "http://127.0.0.1:9/") == {
+        "public": "http://127.0.0.1:9/api/v3",
+        "v5": {"private": "http://127.0.0.1:9"},
+        "ws": "wss://stream",
+        "none": None,
+    }
+
+
+def test_the_page_of_exchanges_lists_what_ccxt_can_do() -> None:
+    import ccxt  # type: ignore[import-untyped]
+
+    page = (Path(__file__).parents[1] / "docs" / "venues.md").read_text()
+    said = re.search(r"As of ccxt ([0-9.]+)", page)
+    assert said is not None
+    if said.group(1).rstrip(".") != ccxt.__version__:
+        pytest.skip(f"the page is of ccxt {said.group(1)}, this is {ccxt.__version__}")
+    listed = {
+        name for line in page.splitlines() if line.startswith("- **") for name in re.findall(r"`(\w+)`", line)
+    }
+    can = {name for name, coverage in supported().items() if coverage is not Coverage.NONE}
+    assert listed == can - NATIVE

@@ -14,17 +14,15 @@ import pytest
 
 from drainwatch.config import Settings
 from drainwatch.engine import Block, Engine
-from drainwatch.errors import StateError
 from drainwatch.events import Names
 from drainwatch.lab.scenario import Scenario, make
 from drainwatch.model import default_model_path, load_model
 from drainwatch.replay import new_engine, replay_tables
-from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
+from drainwatch.rows import Row
 from drainwatch.scores import score_columns
 from drainwatch.store import Store, open_store
 from drainwatch.tables import TablePaths
 from drainwatch.tape import FrameRecorder
-from drainwatch.watch.core import Core
 from drainwatch.watch.hub import Hub
 from drainwatch.watch.journal import export_journal
 from drainwatch.watch.rerun import rerun
@@ -119,9 +117,10 @@ def robbed() -> Scenario:
 
 def pasts(scenario: Scenario, at_ns: int) -> list[Row]:
     """Candles of some markets as REST gives them once they are traded: long after they closed."""
-    from live_rows import row_of
-    from drainwatch.lab.stream import records
     import msgspec
+
+    from drainwatch.lab.stream import records
+    from live_rows import row_of
 
     rows = [row_of({"table": "candles", **told}) for told in records(scenario.candles)]
     return [

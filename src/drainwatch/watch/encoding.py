@@ -249,8 +249,11 @@ def _fills(names: Names, times: Sequence[int], fills: Sequence[Fill]) -> NDArray
 
 
 def _flags(fill: Fill) -> int:
+    if fill.forced:
+        return FORCED
     client = fill.client_order_id
-    return FORCED if fill.forced or (client is not None and client.startswith(FORCED_PREFIXES)) else 0
+    closed = client is not None and ":" in fill.symbol and client.startswith(FORCED_PREFIXES)
+    return FORCED if closed else 0
 
 
 def _fill(names: Names, ts_ns: int, row: Fill) -> tuple[Any, ...]:
