@@ -294,6 +294,9 @@ class Core:
 
         What a snapshot doesn't have is judged again, and what it says again is in the store already.
         """
+        # the kernel is compiled once a version, which takes a minute: now, and not at the first fill
+        self._engine.feed(batch_of(self.names, ()))
+        self._engine.take_outputs()
         snapshots = self._store.snapshots()
         self.journalled = self._last_ns = 0
         for number, snapshot in snapshots:
