@@ -37,7 +37,12 @@ def explained(fills: Iterable[Fill], markets: Mapping[str, Market]) -> set[str]:
 
 
 def candidates(
-    moved: Collection[str], known: Collection[str], markets: Iterable[Market], most: int = 60
+    moved: Collection[str],
+    known: Collection[str],
+    markets: Iterable[Market],
+    most: int = 60,
+    *,
+    beside: Collection[str] = (),
 ) -> set[str]:
     """Give the symbols to ask for, none of which is known.
 
@@ -52,9 +57,16 @@ def candidates(
         Symbols that are asked for anyway.
     most
         So many at the most: each costs a request.
+    beside
+        Currencies that known fills moved, but maybe others as well: the other half of a market's two.
     """
     spot = [market for market in markets if not market.settle]
-    between = {m.symbol for m in spot if m.base in moved and m.quote in moved}
+    either = {*moved, *beside}
+    between = {
+        m.symbol
+        for m in spot
+        if m.base in either and m.quote in either and (m.base in moved or m.quote in moved)
+    }
     paired = {currency for m in spot if m.symbol in between for currency in (m.base, m.quote)}
     found = sorted(between - set(known))
     for quote in USUAL_QUOTES:

@@ -107,7 +107,7 @@ class Followed:
         self._told_markets: set[str] = set()
         self._fresh: asyncio.Queue[set[str]] = asyncio.Queue()
         self._doubt: asyncio.Queue[None] = asyncio.Queue()
-        self._totals: dict[str, float] | None = None
+        self._totals = self._remembered_totals()
         self._filling = asyncio.Lock()
         self._recent: list[Fill] = []
         hub.voices.append(self._voices)
@@ -363,7 +363,9 @@ class Followed:
             asked_ns = self._clock.now_ns()
             since_ns = self._cursor_ns()
             if since_ns is None:  # the first start: what was before isn't watched
-                await self._take_balances()
+                totals = await self._take_balances()
+                if totals is not None:
+                    self._keep_totals(totals)
                 self._set_cursor(asked_ns)
                 return
             if not self._rest.lists_fills:
@@ -391,11 +393,13 @@ class Followed:
         totals = await self._take_balances()
         if totals is None:
             return []
-        before, self._totals = self._totals, totals
+        before = self._totals
+        self._keep_totals(totals)
         if before is None or not await self._rest.symbol_needed():
             return []
-        moved = changed(before, totals) - explained(self._recent, self._markets)
-        maybe = candidates(moved, self._traded, self._markets.values()) if moved else set()
+        moved = changed(before, totals)
+        strange = moved - explained(self._recent, self._markets)
+        maybe = candidates(strange, self._traded, self._markets.values(), beside=moved) if strange else set()
         if not maybe:
             return []
         try:
@@ -471,6 +475,14 @@ class Followed:
     def _remembered(self, what: str) -> set[str]:
         value = self._hub.store.value(f"{what}/{self.name}")
         return set(json.loads(value)) if value else set()
+
+    def _remembered_totals(self) -> dict[str, float] | None:
+        value = self._hub.store.value(f"totals/{self.name}")
+        return json.loads(value) if value else None
+
+    def _keep_totals(self, totals: dict[str, float]) -> None:
+        self._totals = totals
+        self._hub.store.set_value(f"totals/{self.name}", json.dumps(totals).encode())
 
     def _cursor_ns(self) -> int | None:
         value = self._hub.store.value(f"known until/{self.name}")
