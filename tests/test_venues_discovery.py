@@ -36,6 +36,14 @@ def test_one_that_moved_alone_is_asked_for_against_the_usual_quotes() -> None:
     assert candidates({"QTUM"}, set(), MARKETS) == {"QTUM/USDT", "QTUM/BTC", "QTUM/TRY"}
 
 
+def test_one_that_moved_without_a_known_fill_names_markets_with_one_that_known_fills_moved() -> None:
+    assert candidates({"USDT"}, {"ETH/BTC"}, MARKETS, beside={"USDT", "BTC", "ETH"}) == {
+        "BTC/USDT",
+        "ETH/USDT",
+    }
+    assert candidates({"USDT"}, set(), MARKETS) == set()
+
+
 def test_known_symbols_are_not_asked_for_again() -> None:
     assert candidates({"QTUM", "BTC"}, {"QTUM/BTC"}, MARKETS) == set()
 

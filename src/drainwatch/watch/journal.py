@@ -16,6 +16,7 @@ import msgspec
 
 from drainwatch.errors import InputError, StateError
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
+from drainwatch.schema import SCHEMA
 from drainwatch.store import Store
 from drainwatch.watch.core import read_entry
 from drainwatch.watch.encoding import US
@@ -30,8 +31,6 @@ TABLES: Final = {
     Market: "markets",
 }
 """The contract's table of each row."""
-_OWN_NAMES: Final = frozenset(("ts_ns", "length_ns", "venue_symbol", "row"))
-"""Fields that no table has by this name."""
 SAY_EVERY: Final = 1_000
 
 
@@ -128,10 +127,11 @@ def _is_absent(value: Any) -> bool:
 
 def columns_of(at_ns: int, row: Row) -> dict[str, Any]:
     """A row as its table has it; `at_ns` is the time at which it counts."""
+    known = SCHEMA[TABLES[type(row)]]
     columns = {
         name: value
         for name in row.__struct_fields__
-        if name not in _OWN_NAMES and not _is_absent(value := getattr(row, name))
+        if name in known and not _is_absent(value := getattr(row, name))
     }
     if isinstance(row, Candle):
         columns["timestamp"] = row.ts_ns / 1e6
