@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from drainwatch.lab.scenario import Scenario
 
 HOST: Final = "127.0.0.1"
-SLACK_MS: Final = 2_000
-"""The watch stamps quotes when they come, as Binance sends none: so far apart they may be sent at once."""
+SLACK_MS: Final = 250
+"""What is this near is sent at once. Not more: Binance's quotes have no time, the watch stamps them."""
 START_S: Final = 30.0
 """How long the watch may take to hear its streams."""
 TAKE_S: Final = 5.0
@@ -176,8 +176,7 @@ class Stage:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opening:
-            self.population.history(self._from_ms)
-            self._go_on()
+            self.population.history(self._from_ms)  # the clock stands there until the watch hears
             key, secret = secrets.token_hex(32), secrets.token_hex(32)
             self.population.exchange.add_key(self.account, key, secret=secret)
             self._server = await opening.enter_async_context(Server(self.population.exchange))
@@ -188,6 +187,7 @@ class Stage:
             self._running = asyncio.create_task(self.watch.run())
             opening.push_async_callback(self._stop)
             await self._until_it_hears()
+            self._go_on()
             self._open = opening.pop_all()
         return self
 
