@@ -184,7 +184,6 @@ def test_errors_end_without_a_traceback(
         ["replay", "--fills", "f.csv", "--out", "out", "--frills"],
         ["explain"],
         ["train"],
-        ["watch"],
         ["train", "--out", "m", "--trades", "t.csv"],
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from drainwatch.cli import ExitCode
 from drainwatch.cli.exit_codes import exit_code_of
-from drainwatch.errors import ConfigError, DrainwatchError, InputError, ModelError, StateError
+from drainwatch.errors import ConfigError, DrainwatchError, InputError, ModelError, StateError, VenueError
 
 
 def test_documented_table_is_the_enum(root: Path) -> None:
@@ -38,7 +38,8 @@ def test_codes_never_change() -> None:
         (ConfigError("x"), ExitCode.USAGE),
         (ModelError("x"), ExitCode.USAGE),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED),
-        (StateError("x"), ExitCode.INTERNAL),
+        (StateError("x"), ExitCode.FAILED),
+        (VenueError("x"), ExitCode.FAILED),
         (DrainwatchError("x"), ExitCode.INTERNAL),
         (ValueError("x"), ExitCode.INTERNAL),
         (MemoryError(), ExitCode.INTERNAL),

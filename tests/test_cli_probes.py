@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from drainwatch.cli.probes import TEST_MESSAGE, Clock, bind, body_of, load_judge, redirected, send, tools
+from drainwatch.cli.probes import TEST_MESSAGE, Clock, bind, body_of, load_judge, send, tools
 from drainwatch.config import Channel, ChannelKind, Settings
 from drainwatch.errors import DrainwatchError
 from drainwatch.model import default_model_path
@@ -96,21 +96,6 @@ def test_a_port_is_free_or_not() -> None:
         taken.listen()
         with pytest.raises(OSError, match="in use"):
             bind("127.0.0.1", taken.getsockname()[1])
-
-
-def test_another_host_takes_the_place_of_the_exchange() -> None:
-    urls = {
-        "public": "https://api.{hostname}/api/v3",
-        "v5": {"private": "https://www.{hostname}"},
-        "ws": "wss://stream",
-        "none": None,
-    }
-    assert redirected(urls, "http://127.0.0.1:9/") == {
-        "public": "http://127.0.0.1:9/api/v3",
-        "v5": {"private": "http://127.0.0.1:9"},
-        "ws": "wss://stream",
-        "none": None,
-    }
 
 
 def test_clock_is_the_wall_clock() -> None:

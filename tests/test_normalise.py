@@ -166,9 +166,10 @@ def test_a_fill_with_needed_columns_only() -> None:
         ({"cost": 0}, "cost", 0.0),
         ({"timestamp": "", "datetime": "2019-10-11T00:00:00Z"}, "ts_ns", T0 * NS),
         ({"timestamp": T0, "datetime": "1999-10-11T00:00:00Z"}, "ts_ns", T0 * NS),
-        ({"clientOrderId": "autoclose-123"}, "flags", FORCED),
-        ({"clientOrderId": "adl_autoclose"}, "flags", FORCED),
-        ({"clientOrderId": "settlement_autoclose-5"}, "flags", FORCED),
+        ({"clientOrderId": "autoclose-123", "symbol": "BTC/USDT:USDT"}, "flags", FORCED),
+        ({"clientOrderId": "adl_autoclose", "symbol": "BTC/USDT:USDT"}, "flags", FORCED),
+        ({"clientOrderId": "settlement_autoclose-5", "symbol": "BTC/USDT:USDT"}, "flags", FORCED),
+        ({"clientOrderId": "autoclose-123", "symbol": "ETH/BTC"}, "flags", 0),  # a thief may name his orders so
         ({"clientOrderId": "my-autoclose-5"}, "flags", 0),
     ],
 )

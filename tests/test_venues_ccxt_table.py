@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from drainwatch.errors import ConfigError
-from drainwatch.venues.ccxt_table import Coverage, coverage_of, library, make, supported
+from drainwatch.venues.ccxt_table import Coverage, coverage_of, library, make, redirected, supported
 from drainwatch.venues.protocol import Credentials
 
 
@@ -69,3 +69,18 @@ def test_an_unknown_venue_is_a_wrong_setting_and_so_is_one_without_streams() -> 
     without = next(name for name in rest.exchanges if name not in pro.exchanges)
     with pytest.raises(ConfigError, match="can't stream"):
         make(without, None, streams=True)
+
+
+def test_another_host_takes_the_place_of_the_exchange() -> None:
+    urls = {
+        "public": "https://api.{hostname}/api/v3",
+        "v5": {"private": "https://www.{hostname}"},
+        "ws": "wss://stream",
+        "none": None,
+    }
+    assert redirected(urls, "http://127.0.0.1:9/") == {
+        "public": "http://127.0.0.1:9/api/v3",
+        "v5": {"private": "http://127.0.0.1:9"},
+        "ws": "wss://stream",
+        "none": None,
+    }

@@ -22,8 +22,9 @@ from drainwatch.ids import NO_RANK, client_prefixes, fold, hash_id, hash_ids, or
 from drainwatch.schema import SCHEMA, Form, column_of, squash
 from drainwatch.values import Values
 
-FORCED_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
-"""How Binance names the orders with which it closes a position itself."""
+FORCED_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "delivery_autoclose-")
+"""How Binance names the orders with which it closes a position itself. On spot, where there are no positions,
+anybody may name an order so: there it says nothing."""
 
 EXTREME = 1e40
 """What lies beyond it, or is nearer to 0 than 1 / it, is taken for it: products of three must be finite."""
@@ -288,7 +289,8 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
         forced = np.zeros(size, np.bool_)
         for prefix in FORCED_PREFIXES:
             forced |= pc.starts_with(client, prefix).fill_null(False).to_numpy(zero_copy_only=False)
-        fills["flags"] = forced * FORCED
+        derivative = pc.match_substring(parsed["symbol"], ":").to_numpy(zero_copy_only=False)
+        fills["flags"] = (forced & derivative) * FORCED
     for part in (market, account, fills["id"], fills["order"], fills["side"]):
         fold(key, part)
     content = fee_currency.copy()

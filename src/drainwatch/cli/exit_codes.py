@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from drainwatch.errors import ConfigError, InputError, ModelError
+from drainwatch.errors import ConfigError, InputError, ModelError, StateError, VenueError
 
 
 class ExitCode(IntEnum):
@@ -25,7 +25,8 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.OK: "It ran, with or without incidents; `--exit-code N` makes it N when there is an incident.",
-    ExitCode.FAILED: "`doctor` found what would keep the watch from hearing, judging or telling.",
+    ExitCode.FAILED: "`doctor` found what would keep the watch from hearing, judging or telling; or the "
+    "watch can't use its store, or not watch an exchange.",
     ExitCode.USAGE: "A wrong option, setting or model.",
     ExitCode.INPUT: "A table can't be read, is empty, lacks a needed column or has too many bad rows, or "
     "the outcome can't be written; nothing was written.",
@@ -41,6 +42,8 @@ def exit_code_of(error: BaseException) -> ExitCode:
         return ExitCode.INPUT
     if isinstance(error, ConfigError | ModelError):
         return ExitCode.USAGE
+    if isinstance(error, StateError | VenueError):
+        return ExitCode.FAILED
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     return ExitCode.INTERNAL

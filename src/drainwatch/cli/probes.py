@@ -24,6 +24,7 @@ ANSWER_S = 10.0
 
 def tools() -> Tools:
     """Give tools that look at the world as it is."""
+    from drainwatch.cli.hearing import hear
     from drainwatch.doctor import Tools
 
     return Tools(
@@ -35,7 +36,7 @@ def tools() -> Tools:
         free_bytes=lambda folder: shutil.disk_usage(folder).free,
         bind=bind,
         rest=rest,
-        hear=None,
+        hear=hear,
         send=send,
     )
 

@@ -67,15 +67,17 @@ def watch(
 async def _run(running: Watch, screen: Screen, *, view: bool) -> None:
     from drainwatch.watch.runner import stopped_by_signals
 
-    async with stopped_by_signals() as until, asyncio.TaskGroup() as group:
+    async with stopped_by_signals() as until:
         if view:
-            showing_it = group.create_task(_show(running, no_color=screen.plain))
+            shown = asyncio.create_task(_show(running, no_color=screen.plain))
+            try:
+                await until(running.run())
+            finally:
+                shown.cancel()
         else:
             running.hub.listeners.append(lambda message: _tell(screen, message))
             screen.out("Watching; Ctrl-C ends it.")
-        await until(running.run())
-        if view:
-            showing_it.cancel()
+            await until(running.run())
     screen.out("Stopped. What was seen is in the store; the next start goes on from there.")
 
 

@@ -54,6 +54,8 @@ class Inlet:
         What clients must know.
     host, port, anywhere
         Where to listen; port 0 takes a free one; other than loopback only with `anywhere`.
+    account, exchange
+        Of rows of which neither the row nor its client says it.
     max_clients
         Further ones are sent away.
     grace_s
@@ -72,12 +74,15 @@ class Inlet:
         host: str = "127.0.0.1",
         port: int = 0,
         anywhere: bool = False,
+        account: str = "",
+        exchange: str = "",
         max_clients: int = 1000,
         grace_s: float | None = 60.0,
         patience_s: float = 5.0,
     ) -> None:
         self._sink, self._clock, self._token = sink, clock, token
         self._host, self._port, self._anywhere = host, port, anywhere
+        self._account, self._exchange = account, exchange
         self._max_clients, self._grace_s, self._patience_s = max_clients, grace_s, patience_s
         self._server: Server | None = None
         self._serving: set[asyncio.Task[None]] = set()
@@ -207,7 +212,9 @@ class Inlet:
         rejected: list[Rejected] = []
         for start in range(0, len(objects), SLICE_ROWS):
             part = objects[start : start + SLICE_ROWS]
-            read = read_rows(part, hello.exchange, hello.account, start + 1)
+            read = read_rows(
+                part, hello.exchange or self._exchange, hello.account or self._account, start + 1
+            )
             rejected += read.rejected
             if read.rows:
                 self._note(read.rows, pushes)

@@ -148,7 +148,7 @@ def batch_of(names: Names, timed: Sequence[tuple[int, Row]]) -> Batch:
 
 def _fill(names: Names, ts_ns: int, row: Fill) -> tuple[Any, ...]:
     client = row.client_order_id
-    forced = row.forced or (client is not None and client.startswith(FORCED_PREFIXES))
+    forced = row.forced or (":" in row.symbol and (client or "").startswith(FORCED_PREFIXES))
     return (
         ts_ns,
         names.market(row.exchange, row.symbol),

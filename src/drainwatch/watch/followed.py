@@ -27,6 +27,7 @@ from drainwatch.venues.protocol import BadMessage, Credentials, StreamSource
 from drainwatch.venues.rest import Rest
 from drainwatch.watch.health import StreamStatus
 from drainwatch.watch.hub import Hub
+from drainwatch.watch.silence import Voice
 from drainwatch.watch.wanted import wanted
 
 OVERLAP_NS: Final = 60 * NS_PER_S
@@ -97,6 +98,7 @@ class Followed:
         self._totals: dict[str, float] | None = None
         self._filling = asyncio.Lock()
         self._recent: list[Fill] = []
+        hub.voices.append(self._voices)
         self._group: asyncio.TaskGroup | None = None
         self._streams: Streams | None = None
         self._relisting: asyncio.Task[None] | None = None
@@ -182,6 +184,17 @@ class Followed:
                 reconnects=connection.counts.reconnects,
             )
             for connection in self.connections
+        ]
+
+    def _voices(self) -> list[tuple[Voice, int | None]]:
+        """When its public streams were last heard; None for one that is away."""
+        return [
+            (
+                Voice(self.exchange, "", connection.stream),
+                connection.counts.last_frame_ns if connection.counts.connected else None,
+            )
+            for connection, _ in self._public
+            if connection.counts.last_frame_ns is not None
         ]
 
     # --- life ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ reader that must wait makes the network's own back-pressure work.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -27,6 +28,7 @@ from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import BadMessage
 from drainwatch.watch.core import Core, Outcome, Verdict
 from drainwatch.watch.health import Latency
+from drainwatch.watch.silence import Silence, Voice
 
 TURN_S: Final = 0.1
 """How often what waits is looked at: fills don't, market rows and time do."""
@@ -95,6 +97,9 @@ class Hub:
         self.judging, self.journal = Latency(), Latency()
         self.days: dict[str, Day] = {}
         """Of each account, the last on which it traded."""
+        self.silence = Silence()
+        self.voices: list[Callable[[], Iterable[tuple[Voice, int | None]]]] = []
+        """Called ten times a second: public streams, with when each was last heard; None: it is away."""
         self.open: dict[str, dict[str, Any]] = {}
         """Open incidents by id."""
         self.failing: str | None = None
@@ -113,6 +118,7 @@ class Hub:
                 self.bad(BadMessage("rows", why, b""))
             elif isinstance(row, Fill):
                 n_fills += 1
+                self.silence.heard(Voice(row.exchange, row.account), row.ts_ns)
         self.counts["rows"] += len(rows)
         if n_fills or self.core.intake.n_fills:
             self.judge(received_ns)
@@ -194,13 +200,38 @@ class Hub:
         """Judge what waits, ten times a second, until cancelled."""
         while True:
             await self.clock.sleep(TURN_S)
+            now_ns = self.clock.now_ns()
             due = self.core.next_ns()
-            if self.failing is not None or (due is not None and due <= self.clock.now_ns()):
+            if self.failing is not None or (due is not None and due <= now_ns):
                 self.judge()
+            self._listen(now_ns)
+
+    def _listen(self, now_ns: int) -> None:
+        """Say who has been silent for longer than is usual."""
+        for voices in self.voices:
+            for voice, heard_ns in voices():
+                if heard_ns is None:
+                    self.silence.stopped(voice)
+                else:
+                    self.silence.heard(voice, heard_ns)
+        deadline = self.silence.next_deadline_ns
+        if deadline is not None and deadline <= now_ns:
+            for notice in self.silence.due(now_ns):
+                self.notice(notice)
+
+    def snapshot(self) -> None:
+        """Keep the state, so that the next start need not read the whole journal."""
+        self.core.snapshot()
+        self.store.set_value("silence", self.silence.snapshot())
 
     def resume(self) -> int:
         """Come back to where the journal ends; gives how many entries were read again."""
         count = self.core.resume()
+        usual = self.store.value("silence")
+        if usual is not None:
+            with contextlib.suppress(StateError):  # of another version: it is learned anew
+                self.silence.restore(usual)
+        self.silence.listen(self.clock.now_ns())
         self.open = {i["id"]: i for i in self.store.incidents() if i["closed_at"] is None}
         return count
 

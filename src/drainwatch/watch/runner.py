@@ -106,6 +106,7 @@ class Watch:
         self.manager = ServiceManager()
         self.inlet: Inlet | None = None
         self.outlet: Outlet | None = None
+        self.health: HealthServer | None = None
 
     def _follow(self, account: Account) -> Followed:
         if account.address:
@@ -163,7 +164,7 @@ class Watch:
     def close(self) -> None:
         """Keep the state and close everything; what waits is in the store."""
         with contextlib.suppress(Exception):  # the journal has it all: a snapshot only saves time
-            self.hub.core.snapshot()
+            self.hub.snapshot()
         if self.recorder is not None:
             self.recorder.close()
         self.store.close()
@@ -194,11 +195,18 @@ class Watch:
                     host=settings.inlet.host,
                     port=settings.inlet.port,
                     anywhere=settings.inlet.expose,
+                    account=settings.inlet.account,
+                    exchange=settings.inlet.exchange,
                 )
             )
         if settings.health.enabled:
-            await open_.enter_async_context(
-                HealthServer(self.status, host=settings.health.host, port=settings.health.port)
+            self.health = await open_.enter_async_context(
+                HealthServer(
+                    self.status,
+                    host=settings.health.host,
+                    port=settings.health.port,
+                    anywhere=settings.health.expose,
+                )
             )
 
     def _publish(self, message: Mapping[str, Any]) -> None:
@@ -210,7 +218,7 @@ class Watch:
         while True:
             await self.clock.sleep(60.0 * self.settings.watch.snapshot_minutes)
             if self.hub.failing is None:
-                self.hub.core.snapshot()
+                self.hub.snapshot()
 
     async def _say_alive(self) -> None:
         while True:

@@ -1,0 +1,157 @@
+"""The watch as a whole: on the loopback exchange, and with nothing but its socket in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import connect
+
+from drainwatch.config import Settings, load_settings
+from drainwatch.errors import ConfigError, StateError
+from drainwatch.lab.exchange.server import Server
+from drainwatch.watch.runner import Watch, check
+from loopback import KEY, SECRET, an_exchange, until
+
+ENVIRON = {"THE_KEY": KEY, "THE_SECRET": SECRET}
+PUSHED = """
+[watch]
+store = "sqlite:///{folder}/store.db"
+[inlet]
+enabled = true
+port = 0
+token_file = "{folder}/in.token"
+account = "main"
+exchange = "mine"
+[outlet]
+enabled = true
+port = 0
+token_file = "{folder}/out.token"
+"""
+
+
+def settings_of(folder: Path, text: str) -> Settings:
+    path = folder / "settings.toml"
+    path.write_text(text)
+    return load_settings(path, env={})
+
+
+def on_loopback(folder: Path, server: Server) -> Settings:
+    return settings_of(
+        folder,
+        f"""
+[watch]
+store = "sqlite:///{folder}/store.db"
+[[accounts]]
+name = "main"
+exchange = "binance"
+key_env = "THE_KEY"
+secret_env = "THE_SECRET"
+url_rest = "{server.url}"
+url_private = "{server.ws_api_url}"
+url_public = "{server.ws_url}/stream"
+""",
+    )
+
+
+async def stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def pushed(number: int, price: float) -> str:
+    return json.dumps(
+        {
+            "table": "fills",
+            "id": str(number),
+            "timestamp": 1_700_000_000_000 + 60_000 * number,
+            "symbol": "ETH/BTC",
+            "side": "buy",
+            "price": price,
+            "amount": 1,
+        }
+    )
+
+
+def test_what_the_exchange_executed_is_in_the_journal_also_after_a_cut_and_a_restart(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with Server(an_exchange()) as server:
+            for round_ in (1, 2):
+                watch = Watch(on_loopback(tmp_path, server), environ=ENVIRON)
+                task = asyncio.create_task(watch.run())
+                streams = watch.followed[0].connections
+                await until(lambda w=watch: w.store.value("known until/main") is not None, 30.0)  # type: ignore[misc]
+                await until(lambda s=streams: s and all(one.counts.connected for one in s), 30.0)  # type: ignore[misc]
+                await server.exchange.burst("main", 70)
+                server.connections[0].cut()
+                await server.exchange.burst("main", 20)
+                executed = {e.fill("binance").id for e in server.exchange.executed("main")}
+                await until(lambda w=watch: len(list(w.store.fills())) >= len(executed), 30.0)  # type: ignore[misc]
+                assert {fill.id for fill in watch.store.fills()} == executed
+                assert len(executed) == 120 * round_ - 30
+                await stopped(task)
+                await server.exchange.burst("main", 30)  # while nobody watches
+
+    asyncio.run(scene())
+
+
+def test_a_bot_pushes_its_fills_and_hears_what_came_of_them(tmp_path: Path) -> None:
+    async def scene() -> None:
+        watch = Watch(settings_of(tmp_path, PUSHED.format(folder=tmp_path)), environ={})
+        task = asyncio.create_task(watch.run())
+        await until(lambda: watch.inlet is not None and watch.outlet is not None)
+        assert watch.inlet is not None
+        assert watch.outlet is not None
+        in_token = {"token": (tmp_path / "in.token").read_text().strip()}
+        out_token = {"token": (tmp_path / "out.token").read_text().strip(), "want": "all"}
+        async with (
+            connect(f"ws://127.0.0.1:{watch.outlet.port}") as out,
+            connect(f"ws://127.0.0.1:{watch.inlet.port}") as bot,
+        ):
+            await out.send(json.dumps(out_token))
+            assert json.loads(await out.recv())["type"] == "hello"
+            await bot.send(json.dumps(in_token))
+            await bot.send(pushed(1, 0.03))
+            assert json.loads(await bot.recv())["ok"] == 0  # the welcome
+            assert json.loads(await bot.recv()) == {"ok": 1}
+            assert [fill.id for fill in watch.store.fills()] == ["1"]
+            verdict = json.loads(await out.recv())
+            assert (verdict["type"], verdict["id"], verdict["fair_price"]) == ("verdict", "1", None)
+        await stopped(task)
+
+    asyncio.run(scene())
+
+
+def test_health_says_whether_it_hears(tmp_path: Path) -> None:
+    text = PUSHED + "\n[health]\nenabled = true\nport = 0\n"
+
+    async def scene() -> None:
+        watch = Watch(settings_of(tmp_path, text.format(folder=tmp_path)), environ={})
+        task = asyncio.create_task(watch.run())
+        await until(lambda: watch.health is not None)
+        assert watch.health is not None
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{watch.health.port}/health") as answer:
+                assert answer.status == 200
+            async with session.get(f"http://127.0.0.1:{watch.health.port}/metrics") as answer:
+                assert "drainwatch_fills" in await answer.text()
+        await stopped(task)
+
+    asyncio.run(scene())
+
+
+def test_nothing_to_watch_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to watch"):
+        check(settings_of(tmp_path, "[judgement]\nfalse_alarms_per_month = 0.1\n"))
+
+
+def test_a_store_has_one_watch_at_a_time(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, PUSHED.format(folder=tmp_path))
+    first = Watch(settings, environ={})
+    with pytest.raises(StateError):
+        Watch(settings, environ={})
+    first.close()
+    Watch(settings, environ={}).close()
