@@ -6,7 +6,7 @@ the same streams, journal, engine, outbox and delivery, told by a settings file 
 Nobody waits days to see it, so idle time is left out: the exchange's clock, by which the watch goes, too,
 runs as fast as any while something is under way and jumps over the pauses between what happens. Before
 each jump the watch has taken all that was sent. So nothing is rushed, and no limit that the watch has in
-seconds means anything else than usual.
+seconds means anything else than usual. Nor does it jump while a message is on its way to the owner.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from drainwatch.config import load_settings
-from drainwatch.errors import ConfigError
+from drainwatch.errors import ConfigError, VenueError
 from drainwatch.lab.exchange.population import Population
 from drainwatch.lab.exchange.server import Server
 from drainwatch.lab.thieves import KINDS
@@ -134,6 +134,8 @@ class Stage:
     ------
     ConfigError
         There is no thief, or he drains in derivatives.
+    VenueError
+        When it begins: the watch hears nothing.
     """
 
     def __init__(
@@ -171,6 +173,7 @@ class Stage:
         self._began_ms: int | None = None
         self._last_fill_s = self._paused_until_s = 0.0
         self._arrived = asyncio.Event()
+        self._telling = False
 
     # --- life ----------------------------------------------------------------------------------------
 
@@ -231,12 +234,17 @@ class Stage:
     async def _until_it_hears(self) -> None:
         """Wait until the private stream stands and what it first asks for has come."""
         known = f"known until/{self.account}"
-        async with asyncio.timeout(START_S):
-            while self.watch.store.value(known) is None or not all(
-                stream.connected for followed in self.watch.followed for stream in followed.streams()
-            ):
-                self._raise_if_ended()
-                await asyncio.sleep(0.01)
+        end_s = asyncio.get_running_loop().time() + START_S
+        while self.watch.store.value(known) is None or not all(
+            stream.connected for followed in self.watch.followed for stream in followed.streams()
+        ):
+            self._raise_if_ended()
+            if asyncio.get_running_loop().time() > end_s:
+                raise VenueError(
+                    f"expected the watch to hear its streams within {START_S:.0f} s, found it doesn't: this "
+                    "machine may be too busy; try again, or with --debug"
+                )
+            await asyncio.sleep(0.01)
 
     # --- playing -------------------------------------------------------------------------------------
 
@@ -259,11 +267,7 @@ class Stage:
         """
         await self._play(None, asyncio.get_running_loop().time() + seconds)
         if self.alert is None:  # that of the last fill may be on its way
-            try:
-                async with asyncio.timeout(TAKE_S):
-                    await self._arrived.wait()
-            except TimeoutError:
-                pass
+            await self._comes_within(TAKE_S)
         return self.alert
 
     async def _play(self, until_ms: int | None, end_s: float | None) -> None:
@@ -295,16 +299,26 @@ class Stage:
 
     async def _pause(self, ms: int) -> bool:
         """Wait for the time of a row, unless it is to be jumped to; tells whether an alert came meanwhile."""
-        left_s = self._paused_until_s - asyncio.get_running_loop().time()
+        now_s = asyncio.get_running_loop().time()
+        left_s = self._paused_until_s - now_s
+        if self._is_telling():
+            left_s = max(left_s, self._last_fill_s + TAKE_S - now_s)
         wait_s = min(left_s, (ms - self.clock.now_ms()) / 1000.0)
-        if wait_s <= 0.0:
-            return False
+        return wait_s > 0.0 and await self._comes_within(wait_s)
+
+    async def _comes_within(self, seconds: float) -> bool:
+        """Wait for an alert; tells whether one came."""
         try:
-            async with asyncio.timeout(wait_s):
+            async with asyncio.timeout(seconds):
                 await self._arrived.wait()
         except TimeoutError:
             return False
         return True
+
+    def _is_telling(self) -> bool:
+        """Whether a message is on its way."""
+        self._telling = self._telling and bool(self.watch.store.waiting())
+        return self._telling
 
     async def _traded(self, ms: int, key: tuple[str, str]) -> None:
         """Note a fill of the account, and wait until it is judged."""
@@ -352,7 +366,9 @@ class Stage:
     # --- what comes of it ----------------------------------------------------------------------------
 
     def _hear(self, message: Mapping[str, Any]) -> None:
-        if message["type"] == "verdict":
+        if message["type"] == "incident":
+            self._telling = True
+        elif message["type"] == "verdict":
             self._on_verdict(message, (message["symbol"], message["id"]) in self._stolen)
 
     def _take(self, message: Mapping[str, Any]) -> None:
