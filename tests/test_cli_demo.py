@@ -118,7 +118,7 @@ VERDICT: dict[str, Any] = {
 
 
 def test_a_fill_is_a_line_that_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    story = demo._Story(Screen(no_color=True), later=False)
+    story = demo._Story(Screen(no_color=True))
     story.take_verdict(VERDICT, stolen=True)
     story.take_verdict(VERDICT | {"deviation_bps": None, "side": "buy", "flagged": True}, stolen=True)
     first, second = capsys.readouterr().out.splitlines()
@@ -130,7 +130,7 @@ def test_a_fill_is_a_line_that_steers_no_terminal(capsys: pytest.CaptureFixture[
 def test_only_the_first_stolen_fills_are_told_and_none_of_the_bots(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    story = demo._Story(Screen(no_color=True), later=False)
+    story = demo._Story(Screen(no_color=True))
     story.take_verdict(VERDICT, stolen=False)
     assert capsys.readouterr().out == ""
     for _ in range(100):
@@ -141,7 +141,8 @@ def test_only_the_first_stolen_fills_are_told_and_none_of_the_bots(
 
 
 def test_behind_a_picture_the_story_is_kept_for_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    story = demo._Story(Screen(no_color=True), later=True)
+    story = demo._Story(Screen(no_color=True))
+    story.later = True
     story.tell("first")
     story.take_message({"text": "CRITICAL: gone\nNow: revoke"})
     assert capsys.readouterr().out == ""

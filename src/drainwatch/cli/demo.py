@@ -45,7 +45,7 @@ def demo(
             "trainer, in_the_crash.",
         ),
     ] = "ping_pong",
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same drain.")] = 7,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same drain.")] = 8,
     live: Annotated[
         bool,
         typer.Option(
@@ -139,7 +139,7 @@ async def _live(screen: Screen, thief: str, seed: int, seconds: float, *, view: 
 
     # notices come by the channel, too, and are shown from there
     logging.getLogger("drainwatch").addHandler(logging.NullHandler())
-    story = _Story(screen, later=view and sys.stdout.isatty())
+    story = _Story(screen)
     scenario = shells.robbed(thief, seed)
     story.tell(f"An owner's bot, simulated: {_lower_first(lab.OWNERS[scenario.owner])}")
     story.tell(
@@ -156,7 +156,10 @@ async def _live(screen: Screen, thief: str, seed: int, seconds: float, *, view: 
             on_verdict=story.take_verdict,
         )
         async with stage, asyncio.TaskGroup() as group:
-            looking = group.create_task(_look(stage.watch, no_color=screen.plain)) if story.later else None
+            looking = None
+            if view and sys.stdout.isatty():
+                story.later = True
+                looking = group.create_task(_look(stage.watch, no_color=screen.plain))
             story.tell("The watch hears its streams. The bot trades for two days; idle time is left out.")
             await stage.play(begin_ms)
             known = stage.watch.hub.counts["fills"]
@@ -182,19 +185,18 @@ async def _live(screen: Screen, thief: str, seed: int, seconds: float, *, view: 
 
 
 class _Story:
-    """Tells what happens: as it happens, or all at the end where a picture is in the way.
+    """Tells what happens.
 
     Parameters
     ----------
     screen
         Where to.
-    later
-        Whether at the end.
     """
 
-    def __init__(self, screen: Screen, *, later: bool) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self.later = later
+        self.later = False
+        """Whether to keep what is said, as a picture is in the way."""
         self.robbed = False
         """Whether the thief is there."""
         self.n_messages = 0

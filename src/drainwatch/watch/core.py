@@ -249,17 +249,29 @@ def warm_up(make_engine: Callable[[Names], Engine]) -> None:
     """
     names = Names()
     engine = make_engine(names)
-    common = {"exchange": "x", "symbol": "A/B"}
+    at, symbol = "x", "A/B"
     at_ns = [NS_PER_S * (1_000 + i) for i in range(6)]
     rows: list[Row] = [
-        Market(**common, venue_symbol="AB", base="A", quote="B", tick_size=0.1),
-        Candle(**common, ts_ns=at_ns[0], open=1.0, high=1.0, low=1.0, close=1.0, volume=1.0),
-        Trade(**common, ts_ns=at_ns[1], price=1.0, amount=1.0, id="1", side="buy"),
-        Quote(**common, ts_ns=at_ns[2], bid=0.9, ask=1.1),
-        Balance(exchange="x", account="a", currency="B", ts_ns=at_ns[3], total=100.0),
+        Market(exchange=at, symbol=symbol, venue_symbol="AB", base="A", quote="B", tick_size=0.1),
+        Candle(
+            exchange=at, symbol=symbol, ts_ns=at_ns[0], open=1.0, high=1.0, low=1.0, close=1.0, volume=1.0
+        ),
+        Trade(exchange=at, symbol=symbol, ts_ns=at_ns[1], price=1.0, amount=1.0, id="1", side="buy"),
+        Quote(exchange=at, symbol=symbol, ts_ns=at_ns[2], bid=0.9, ask=1.1),
+        Balance(exchange=at, account="a", currency="B", ts_ns=at_ns[3], total=100.0),
         BotOrder(account="a", order="1", ts_ns=at_ns[4]),
         # so bad that it is flagged, and explained: kernels for that, too
-        Fill(**common, account="a", id="1", ts_ns=at_ns[5], side="buy", price="90", amount="1", cost="90"),
+        Fill(
+            exchange=at,
+            symbol=symbol,
+            account="a",
+            id="1",
+            ts_ns=at_ns[5],
+            side="buy",
+            price="90",
+            amount="1",
+            cost="90",
+        ),
     ]
     engine.feed(batch_of(names, [(0 if isinstance(row, Market) else row.ts_ns, row) for row in rows]))
     engine.take_outputs()
