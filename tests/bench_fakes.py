@@ -177,7 +177,7 @@ def small() -> dict[str, Any]:
 
 
 def scenario_like(*rows: Row) -> Any:
-    """Fills of (hour, account, side, price, loss, own_bad, is_drain, order) at a fair price of 100; equity 1,000."""
+    """Fills of `Row`s at a fair price of 100; equity 1,000."""
     table = pd.DataFrame(
         rows, columns=["hour", "account", "side", "price", "loss", "own_bad", "is_drain", "order"]
     )

@@ -61,6 +61,9 @@ class Listener:
         assert exchange
         self.symbols |= symbols
 
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        pass
+
     def kinds(self) -> list[NoticeKind]:
         return [notice.kind for notice in self.notices]
 

@@ -47,6 +47,9 @@ class Sink:
     def seen(self, exchange: str, symbols: set[str]) -> None:
         self.symbols.append((exchange, symbols))
 
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        pass
+
 
 class Clock:
     """Time that passes when `let_pass` says so."""

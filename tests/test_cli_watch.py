@@ -14,7 +14,14 @@ from typer.testing import CliRunner
 
 from drainwatch.cli.app import app
 
-INLET = '[watch]\nstore = "sqlite:///{folder}/s.db"\n[inlet]\nenabled = true\nport = 0\ntoken_file = "{folder}/t"\n'
+INLET = """
+[watch]
+store = "sqlite:///{folder}/s.db"
+[inlet]
+enabled = true
+port = 0
+token_file = "{folder}/t"
+"""
 
 
 def run(*arguments: str) -> tuple[int, str]:

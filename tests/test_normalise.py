@@ -169,7 +169,11 @@ def test_a_fill_with_needed_columns_only() -> None:
         ({"clientOrderId": "autoclose-123", "symbol": "BTC/USDT:USDT"}, "flags", FORCED),
         ({"clientOrderId": "adl_autoclose", "symbol": "BTC/USDT:USDT"}, "flags", FORCED),
         ({"clientOrderId": "settlement_autoclose-5", "symbol": "BTC/USDT:USDT"}, "flags", FORCED),
-        ({"clientOrderId": "autoclose-123", "symbol": "ETH/BTC"}, "flags", 0),  # a thief may name his orders so
+        (
+            {"clientOrderId": "autoclose-123", "symbol": "ETH/BTC"},
+            "flags",
+            0,
+        ),  # a thief may name his orders so
         ({"clientOrderId": "my-autoclose-5"}, "flags", 0),
     ],
 )

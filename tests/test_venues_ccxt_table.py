@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 
 from drainwatch.errors import ConfigError
+from drainwatch.venues.catalogue import NATIVE
 from drainwatch.venues.ccxt_table import Coverage, coverage_of, library, make, redirected, supported
 from drainwatch.venues.protocol import Credentials
 
@@ -84,3 +87,18 @@ def test_another_host_takes_the_place_of_the_exchange() -> None:
         "ws": "wss://stream",
         "none": None,
     }
+
+
+def test_the_page_of_exchanges_lists_what_ccxt_can_do() -> None:
+    import ccxt  # type: ignore[import-untyped]
+
+    page = (Path(__file__).parents[1] / "docs" / "venues.md").read_text()
+    said = re.search(r"As of ccxt ([0-9.]+)", page)
+    assert said is not None
+    if said.group(1).rstrip(".") != ccxt.__version__:
+        pytest.skip(f"the page is of ccxt {said.group(1)}, this is {ccxt.__version__}")
+    listed = {
+        name for line in page.splitlines() if line.startswith("- **") for name in re.findall(r"`(\w+)`", line)
+    }
+    can = {name for name, coverage in supported().items() if coverage is not Coverage.NONE}
+    assert listed == can - NATIVE

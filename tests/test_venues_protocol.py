@@ -18,10 +18,7 @@ def market(symbol: str, venue_symbol: str, *, tick: float = 0.1) -> Market:
 def test_a_key_shows_in_no_text() -> None:
     credentials = Credentials("the-key", "the-secret", "the-passphrase")
     texts = [repr(credentials), str(credentials), f"{credentials}", f"{[credentials]!r}"]
-    try:
-        raise ValueError(credentials)
-    except ValueError:
-        texts.append(traceback.format_exc())
+    texts += traceback.format_exception(ValueError(credentials))
     assert not [text for text in texts if "the-" in text]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,14 @@ T0 = 1_700_000_000_000 * MS
 
 
 def fill(ms: int, number: int = 1, **other: str) -> Fill:
-    values = {"exchange": "x", "account": "a", "symbol": "A/B", "side": "buy", "price": "1", "amount": "1"}
+    values: dict[str, Any] = {
+        "exchange": "x",
+        "account": "a",
+        "symbol": "A/B",
+        "side": "buy",
+        "price": "1",
+        "amount": "1",
+    }
     return Fill(id=f"f{number:03}", ts_ns=T0 + ms * MS, **(values | other))
 
 

@@ -83,13 +83,14 @@ def test_what_the_exchange_executed_is_in_the_journal_also_after_a_cut_and_a_res
                 watch = Watch(on_loopback(tmp_path, server), environ=ENVIRON)
                 task = asyncio.create_task(watch.run())
                 streams = watch.followed[0].connections
-                await until(lambda w=watch: w.store.value("known until/main") is not None, 30.0)  # type: ignore[misc]
-                await until(lambda s=streams: s and all(one.counts.connected for one in s), 30.0)  # type: ignore[misc]
+                await until(lambda w=watch: w.store.value("known until/main") is not None, 30.0)
+                await until(lambda s=streams: s and all(one.counts.connected for one in s), 30.0)
                 await server.exchange.burst("main", 70)
                 server.connections[0].cut()
                 await server.exchange.burst("main", 20)
                 executed = {e.fill("binance").id for e in server.exchange.executed("main")}
-                await until(lambda w=watch: len(list(w.store.fills())) >= len(executed), 30.0)  # type: ignore[misc]
+                n_executed = len(executed)
+                await until(lambda w=watch, n=n_executed: len(list(w.store.fills())) >= n, 30.0)
                 assert {fill.id for fill in watch.store.fills()} == executed
                 assert len(executed) == 120 * round_ - 30
                 await stopped(task)

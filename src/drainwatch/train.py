@@ -287,7 +287,7 @@ def fit(
         inside = [place[group] % folds == fold for group in of]
         others = [sample for sample, out in zip(samples, inside, strict=True) if not out]
         judge = judge_from(_fit_peers(others, seed) if others else arrays, NAMES, 1.0)
-        for i in np.flatnonzero(inside):
+        for i in np.flatnonzero(inside).tolist():
             sums[i] = _totals(judge, samples[i], _family_scores(judge, samples[i]))
     for level in range(len(LEVELS)):
         here = [i for i, sample in enumerate(samples) if sample.given == level]
