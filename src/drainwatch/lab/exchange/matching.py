@@ -274,7 +274,7 @@ class Exchange(Registry):
             held, needed = order.pays(order.left, order.price)
             self._provide(account, held, needed)
             order.locked = needed
-            account.free[held] -= needed
+            account.free[held] = account.free.get(held, 0) - needed
             account.locked[held] = account.locked.get(held, 0) + needed
         elif order.buy:
             left, cost = order.left, 0
