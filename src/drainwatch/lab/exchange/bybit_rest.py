@@ -146,7 +146,8 @@ class Rest(Door):
 
     def _said(self, code: int, text: str, found: dict[str, Any]) -> dict[str, Any]:
         return {
-            "retCode": code, "retMsg": text, "result": found, "retExtInfo": {}, "time": self._exchange.clock(),
+            "retCode": code, "retMsg": text, "result": found, "retExtInfo": {},
+            "time": self._exchange.clock(),
         }  # fmt: skip
 
     def _key(self, request: web.Request, signed: str) -> Key:
