@@ -172,7 +172,9 @@ class Truth:
             written(execution.amount, AMOUNT_DIGITS),
             written(execution.fee, MONEY_DIGITS),
         )
-        if venue is HYPERLIQUID:  # which writes a decimal always, and tells of its own kind of client ids only
+        if (
+            venue is HYPERLIQUID
+        ):  # which writes a decimal always, and tells of its own kind of client ids only
             price, amount, fee = (text if "." in text else f"{text}.0" for text in (price, amount, fee))
         client = order.client_id if venue is not HYPERLIQUID or order.client_id.startswith("0x") else ""
         return cls(
