@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from aiohttp import web
 
@@ -64,6 +64,10 @@ class Host(Generic[HubT]):
 
     def routes(self, router: web.UrlDispatcher) -> None:
         """Say who answers what."""
+        raise NotImplementedError
+
+    def ccxt_urls(self) -> dict[str, Any]:
+        """Give what ccxt's settings need as `urls` to come here."""
         raise NotImplementedError
 
     async def start(self) -> None:

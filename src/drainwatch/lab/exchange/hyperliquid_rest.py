@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -91,7 +92,7 @@ class Rest(Door):
         kind = asked.get("type") if isinstance(asked, dict) else None
         if request.method != "POST" or request.path != "/info" or not isinstance(asked, dict):
             raise RefusedError(0, "Failed to deserialize the JSON body into the target type", _BAD)
-        public = {
+        public: dict[object, Callable[[], Any]] = {
             "meta": self._meta,
             "metaAndAssetCtxs": lambda: [self._meta(), self._contexts(perpetuals=True)],
             "spotMeta": self._spot_meta,
@@ -99,7 +100,7 @@ class Rest(Door):
             "perpDexs": lambda: [None],
             "exchangeStatus": lambda: {"time": self._exchange.clock(), "specialStatuses": None},
         }
-        of_user = {
+        of_user: dict[object, Callable[[Account | None, dict[str, Any]], Any]] = {
             "userFills": self._fills,
             "userFillsByTime": self._fills,
             "clearinghouseState": self._margin,

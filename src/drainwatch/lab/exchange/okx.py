@@ -89,8 +89,8 @@ class Board(Switchboard):
         if self.heard(f"trades {name}"):
             row = {
                 "instId": name, "tradeId": str(trade.id), "px": price(trade.price),
-                "sz": amount(trade.amount), "side": "sell" if trade.buyer_made else "buy", "ts": str(trade.ms), "count": "1",
-                "source": "0", "seqId": trade.id,
+                "sz": amount(trade.amount), "side": "sell" if trade.buyer_made else "buy",
+                "ts": str(trade.ms), "count": "1", "source": "0", "seqId": trade.id,
             }  # fmt: skip
             arg = {"channel": "trades", "instId": name}
             self.publish(f"trades {name}", encode({"arg": arg, "data": [row]}))
