@@ -12,6 +12,7 @@ from typing import Any
 
 from drainwatch.config import load_settings
 from drainwatch.lab.exchange.accounts import Execution
+from drainwatch.lab.exchange.binance_futures import BinanceFutures
 from drainwatch.lab.exchange.books import Listing
 from drainwatch.lab.exchange.bybit import Bybit
 from drainwatch.lab.exchange.faults import Faults
@@ -41,6 +42,8 @@ class Venue:
     secrets: Mapping[str, str]
     socket: str = ""
     """Path of the websockets in the settings."""
+    public: str | None = None
+    """That of the public ones, if it is another."""
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -77,14 +80,19 @@ class Venue:
 
     def urls(self, host: Host[Any]) -> dict[str, str]:
         """Give the addresses for the settings."""
-        socket = host.ws_url + self.socket
-        return {"url_rest": host.url, "url_private": socket, "url_public": socket}
+        private = host.ws_url + self.socket
+        public = private if self.public is None else host.ws_url + self.public
+        return {"url_rest": host.url, "url_private": private, "url_public": public}
 
 
 BYBIT = Venue("bybit", Bybit, "USDT", "1", {"KEY": KEY, "SECRET": SECRET})
 OKX = Venue("okx", Okx, "USDT", "0.01", {"KEY": KEY, "SECRET": SECRET, "PASSPHRASE": PASSPHRASE})
 HYPERLIQUID = Venue("hyperliquid", Hyperliquid, "USDC", "1", {}, "/ws", {"address": ADDRESS})
 VENUES = (BYBIT, OKX, HYPERLIQUID)
+FUTURES = Venue(
+    "binanceusdm", BinanceFutures, "USDT", "1", {"KEY": KEY, "SECRET": SECRET},
+    "/private/ws?listenKey={key}", "/public/stream",
+)  # fmt: skip
 
 
 @asynccontextmanager
