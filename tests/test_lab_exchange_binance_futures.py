@@ -173,11 +173,7 @@ def test_ccxt_reads_markets_fills_and_balances() -> None:
     async def scene(host: BinanceFutures, exchange: Exchange, client: Client) -> None:
         del client
         exchange.place("main", SWAP, "sell", "market", 2)
-        urls = rest.binanceusdm().urls["api"]
-        urls = {
-            name: host.url + url[url.index("/fapi") :] for name, url in urls.items() if "/fapi" in str(url)
-        }
-        config = {"apiKey": KEY, "secret": SECRET, "enableRateLimit": False, "urls": {"api": urls}}
+        config = {"apiKey": KEY, "secret": SECRET, "enableRateLimit": False, "urls": host.ccxt_urls()}
         theirs = rest.binanceusdm(config | {"options": {"fetchCurrencies": False}})
         try:
             await theirs.load_markets()

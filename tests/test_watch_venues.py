@@ -117,6 +117,7 @@ def test_no_damage_to_messages_costs_a_fill(venue: Venue, tmp_path: Path) -> Non
     run(venue, tmp_path, scene, faults)
 
 
+@pytest.mark.slow
 def test_fields_that_are_gone_or_odd_neither_cost_nor_falsify_a_fill(venue: Venue, tmp_path: Path) -> None:
     faults = Faults(5, delay_s=0.02)
 

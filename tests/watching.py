@@ -87,7 +87,7 @@ class Venue:
 
 BYBIT = Venue("bybit", Bybit, "USDT", "1", {"KEY": KEY, "SECRET": SECRET})
 OKX = Venue("okx", Okx, "USDT", "0.01", {"KEY": KEY, "SECRET": SECRET, "PASSPHRASE": PASSPHRASE})
-HYPERLIQUID = Venue("hyperliquid", Hyperliquid, "USDC", "1", {}, "/ws", {"address": ADDRESS})
+HYPERLIQUID = Venue("hyperliquid", Hyperliquid, "USDC", "1", {}, "/ws", settings={"address": ADDRESS})
 VENUES = (BYBIT, OKX, HYPERLIQUID)
 FUTURES = Venue(
     "binanceusdm", BinanceFutures, "USDT", "1", {"KEY": KEY, "SECRET": SECRET},

@@ -178,7 +178,7 @@ class Rest(SpotRest):
         text = request.headers.get("X-MBX-APIKEY")
         name = request.path.removeprefix("/fapi/").partition("/")[2]
         if not request.path.startswith("/fapi/"):
-            raise RefusedError(-1000, "There is no such endpoint here.", 404)
+            raise RefusedError(-1000, f"There is no {request.path} here.", 404)
         if name == "listenKey":
             # Not signed: the key alone is enough, as there.
             return self._listen(request.method, signatures.known_key(self._exchange, text))
@@ -191,7 +191,7 @@ class Rest(SpotRest):
             return public[name](self._exchange, given)
         if request.method == "GET" and name in private:
             return private[name](signatures.check_query(self._exchange, text, query, body, given), given)
-        raise RefusedError(-1000, "There is no such endpoint here.", 404)
+        raise RefusedError(-1000, f"There is no {request.path} here.", 404)
 
     def _listen(self, method: str, key: Key) -> dict[str, Any]:
         known = self._board.listen_key(key)
@@ -303,6 +303,17 @@ class BinanceFutures(Host[Board]):
         router.add_get("/private/ws", self._private)
         router.add_get("/public/stream", self._public)
         router.add_route("*", "/{path:.*}", Rest(self.hub, self.faults).answer)
+
+    def ccxt_urls(self) -> dict[str, Any]:
+        """Give what `ccxt.binanceusdm`'s settings need as `urls` to come here."""
+        kinds = [f"fapi{kind}" for kind in ("Public", "Private", "Data")]
+        urls = {f"{kind}{end}": f"{self.url}/fapi/v1" for kind in kinds for end in ("", "V2", "V3")}
+        return {
+            "api": {
+                name: url.replace("v1", name[-2:].lower()) if name[-2] == "V" else url
+                for name, url in urls.items()
+            }
+        }
 
     async def _private(self, request: web.Request) -> web.StreamResponse:
         text = request.query.get("listenKey", "")
