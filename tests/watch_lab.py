@@ -17,6 +17,7 @@ from drainwatch.lab.exchange.server import Server
 from drainwatch.rows import Fill
 from drainwatch.venues import connection
 from drainwatch.venues.session import Times
+from drainwatch.watch import backfill
 from drainwatch.watch.runner import Watch
 
 HASTE = 20.0
@@ -99,19 +100,19 @@ async def running(watch: Watch) -> AsyncIterator[Watch]:
 
 
 def stands(watch: Watch) -> bool:
-    """Whether the watch hears its account, and remembers since when."""
+    """Whether the watch hears its account, and has looked at what it holds."""
     return all(
         followed.streams()
         and all(stream.connected for stream in followed.streams())
-        and watch.store.value(f"known until/{followed.name}") is not None
+        and watch.store.value(f"balances/{followed.name}") is not None
         for followed in watch.followed
     )
 
 
-@pytest.fixture
-def quick_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let connections be given up and made anew quickly."""
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections be given up and made anew quickly, and what takes long be told soon."""
     monkeypatch.setattr(connection, "Times", lambda: QUICK)
+    monkeypatch.setattr(backfill, "TOLD_AFTER_S", 10.0 / HASTE)
 
 
 def exact(fill: Fill) -> Exact:

@@ -94,7 +94,7 @@ class Backfill:
         self._explained: set[str] = set()
         self._looked = self._remembered_look()
         self._unlisted_tried: set[str] = set()
-        self._discovery_failed = False
+        self._undiscovered_told = False
         self._stood_ns: int | None = None
         self._bad = 0
         self._skew_ns = 0
@@ -160,19 +160,19 @@ class Backfill:
             asked_ns = self._clock.now_ns()
             since_ns = self._cursor_ns()
             if since_ns is None:  # the first start: what was before isn't watched
-                await self._keep(asked_ns)
-                await self._discover()
+                await self._keep(asked_ns)  # before all else: after a kill it isn't the first any more
+                await self._discover(None)
                 await self._keep(asked_ns)
                 return 0
             if not self._rest.lists_fills:
                 if not again:
                     self._gap(since_ns, asked_ns, "the venue lists no fills")
-                await self._discover()
+                await self._discover(None)
                 await self._keep(asked_ns)
                 return 0
             bad, self._bad = self._bad, 0
             untold = await self._fetch(since_ns)
-            untold += await self._discover()
+            untold += await self._discover(None if again else since_ns)
             await self._keep(await self._venue_ns(asked_ns))
             if again:
                 self._hub.counts["found late"] += len(untold)
@@ -221,28 +221,48 @@ class Backfill:
 
     # --- markets that nobody thought of -----------------------------------------------------------------
 
-    async def _discover(self) -> list[Fill]:
-        """Ask for fills of markets that only the balances tell of; gives those found."""
+    async def _discover(self, away_ns: int | None) -> list[Fill]:
+        """Ask for fills of markets that only the balances tell of; gives those found.
+
+        Parameters
+        ----------
+        away_ns
+            Since when the stream may have been away; None: it wasn't.
+        """
         now_ns = self._clock.now_ns()
         totals = await self.take_balances()
-        if totals is None:
-            return []  # what was looked at before stays: the next look finds what moved since then
+        if totals is None:  # what was looked at before stays: the next look finds what moved since then
+            await self._note_undiscovered(away_ns, "its balances can't be had")
+            return []
         before, known_to_move = self._looked, self._explained
         fills: list[Fill] = []
-        if before is not None and self._rest.lists_fills:
+        if before is None:
+            await self._note_undiscovered(away_ns, "its balances of before aren't known")
+        elif self._rest.lists_fills:
             moved = changed(before.totals, totals)
             try:
                 fills = await self._fills_of(moved, known_to_move, min(before.at_ns, now_ns))
             except VenueError as error:
-                if not self._discovery_failed:
-                    self._gap(before.at_ns, now_ns, str(error))
-                self._discovery_failed = True
+                await self._note_undiscovered(before.at_ns, str(error))
                 return []
-        self._discovery_failed = False
+        self._undiscovered_told = False
         self._looked, self._explained = _Looked(now_ns, totals), set()
         if fills:
             await self._deliver(fills)
         return fills
+
+    async def _note_undiscovered(self, since_ns: int | None, why: str) -> None:
+        """Say once that trades in markets that nobody knows of may be missing."""
+        if since_ns is None or self._undiscovered_told or not await self._needs_symbol():
+            return
+        self._undiscovered_told = True
+        self._gap(since_ns, self._clock.now_ns(), f"{why}, so trades in markets new to it can't be found")
+
+    async def _needs_symbol(self) -> bool:
+        try:
+            return await self._rest.symbol_needed()
+        except VenueError:
+            return True
 
     async def _fills_of(self, moved: set[str], known_to_move: set[str], since_ns: int) -> list[Fill]:
         if not moved or not await self._rest.symbol_needed():
