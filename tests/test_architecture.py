@@ -33,6 +33,8 @@ OTHER_TESTS = {
     "architecture": "the layout",
     "docs": "what the documents promise",
     "packaging": "what the project file promises",
+    "secrets": "that none of them shows anywhere",
+    "watch_faults": "the whole watch, when things go wrong on the wire",
 }
 """Test modules that are named after no source module, each with its subject."""
 

@@ -34,14 +34,14 @@ Exact = tuple[str, ...]
 class HastyClock:
     """The right time, but no patience."""
 
-    def __init__(self, haste: float = HASTE) -> None:
-        self._haste = haste
+    def __init__(self, haste: float = HASTE, least_s: float = 0.0) -> None:
+        self._haste, self._least_s = haste, least_s
 
     def now_ns(self) -> int:
         return time.time_ns()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(seconds, 0.0) / self._haste)
+        await asyncio.sleep(max(seconds / self._haste, min(seconds, self._least_s), 0.0))
 
 
 def settings_text(server: Server, store: str, more: str = "", account: str = "") -> str:
