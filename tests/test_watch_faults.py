@@ -77,10 +77,9 @@ def test_all_faults_have_a_rate() -> None:
 
 
 def test_a_thousand_fills_under_all_faults_are_journalled_once_each(tmp_path: Path) -> None:
-    difference, faults, watch = asyncio.run(under_faults(tmp_path, ALL, 1, 1_000))
+    difference, faults, _ = asyncio.run(under_faults(tmp_path, ALL, 1, 1_000))
     assert not difference
     assert len(faults.happened) > 5, "or it shows nothing"
-    assert watch.hub.core.repeated > 0, "the list and the stream tell of the same fills"
 
 
 @pytest.mark.slow

@@ -44,12 +44,14 @@ class HastyClock:
         await asyncio.sleep(max(seconds / self._haste, min(seconds, self._least_s), 0.0))
 
 
-def settings_text(server: Server, store: str, more: str = "", account: str = "") -> str:
+def settings_text(
+    server: Server, store: str, looks: str = "backfill_minutes = 60", more: str = "", account: str = ""
+) -> str:
     """Settings of a watch of the loopback exchange's account `main`."""
     return f"""
 [watch]
 store = "{store}"
-backfill_minutes = 60
+{looks}
 {more}
 [[accounts]]
 name = "main"
@@ -68,6 +70,7 @@ def new_watch(
     server: Server,
     *,
     store: str = "",
+    looks: str = "backfill_minutes = 60",
     more: str = "",
     account: str = "",
     environ: Mapping[str, str] = ENVIRON,
@@ -76,7 +79,7 @@ def new_watch(
     """Make a watch, hurried unless it is given a clock."""
     path = folder / "watch.toml"
     store = store or f"sqlite:///{folder}/watch.db"
-    path.write_text(settings_text(server, store, more, account))
+    path.write_text(settings_text(server, store, looks, more, account))
     return Watch(load_settings(path, env=environ), environ=environ, clock=clock or HastyClock())
 
 

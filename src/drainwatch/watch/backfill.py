@@ -35,6 +35,8 @@ LAST_DOUBT_S: Final = 30.0
 """... and later, up to this, the more often nothing is found."""
 LATE_NS: Final = 30 * NS_PER_S
 """A fill that only the venue's list tells of, so long after it happened, wasn't told by the stream at all."""
+SETTLED_NS: Final = NS_PER_S
+"""So long after a stream stands, it tells of everything."""
 SKEW_EVERY_NS: Final = 3_600 * NS_PER_S
 MOST_TOLD: Final = 200_000
 
@@ -59,7 +61,7 @@ class Backfill:
     rest, hub, clock
         REST of the venue with the account's key, where notices and balances go, and the time.
     deliver
-        Takes the fills that are found: those that are known already, too.
+        Takes the fills that are found, and tells of them in turn (`told`).
     traded
         Unified symbols that the account trades; grows elsewhere.
     markets
@@ -103,7 +105,7 @@ class Backfill:
     # --- what the streams say --------------------------------------------------------------------------
 
     def told(self, fill: Fill) -> None:
-        """Know a fill, whoever told of it."""
+        """Know a fill that is on its way to the journal, whoever told of it."""
         if fill.key not in self._told:
             self._told[fill.key] = fill.ts_ns
             self._explained |= explained([fill], self._markets)
@@ -173,11 +175,11 @@ class Backfill:
             bad, self._bad = self._bad, 0
             untold = await self._fetch(since_ns)
             untold += await self._discover(None if again else since_ns)
-            await self._keep(await self._venue_ns(asked_ns))
+            known_ns = await self._keep(await self._venue_ns(asked_ns))
             if again:
                 self._hub.counts["found late"] += len(untold)
                 self._check_hearing(untold, bad, asked_ns)
-            self._forget(asked_ns - 3 * OVERLAP_NS)
+            self._forget(known_ns - 3 * OVERLAP_NS)
             return len(untold)
 
     async def _fetch(self, since_ns: int) -> list[Fill]:
@@ -189,7 +191,7 @@ class Backfill:
             since_ns=since_ns,
         )
         untold = [fill for fill in fills if fill.key not in self._told]
-        await self._deliver(fills)
+        await self._deliver(untold)
         return untold
 
     async def _venue_ns(self, ns: int) -> int:
@@ -207,7 +209,7 @@ class Backfill:
         stood_ns = self._stood_ns
         if stood_ns is None:
             return
-        late = [fill.ts_ns for fill in untold if stood_ns + NS_PER_S < fill.ts_ns < now_ns - LATE_NS]
+        late = [fill.ts_ns for fill in untold if stood_ns + SETTLED_NS < fill.ts_ns < now_ns - LATE_NS]
         if len(late) > bad:  # each message that wasn't understood may have been one
             self._deaf(
                 f"the stream didn't tell of {len(late)} fills that the exchange lists, the first of "
@@ -360,8 +362,11 @@ class Backfill:
         exchange, at_ns, totals = json.loads(value)
         return _Looked(at_ns, totals) if exchange == self.exchange else None
 
-    async def _keep(self, until_ns: int) -> None:
-        """Remember that all fills until then are in the journal, but for those that wait to get there."""
+    async def _keep(self, until_ns: int) -> int:
+        """Remember that all fills until then are known; only until the first that waits to be journalled.
+
+        Returns the time that is remembered.
+        """
         store = self._hub.store
         while True:
             waiting_ns = self._hub.core.oldest_unkept_ns(self.name)
@@ -377,7 +382,7 @@ class Backfill:
             except StateError:
                 await self._clock.sleep(RETRY_S)  # the next fill finds the store failing, and says so
             else:
-                return
+                return until_ns
 
 
 def _time(ns: int) -> str:
