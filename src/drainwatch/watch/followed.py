@@ -212,7 +212,9 @@ class Followed:
             **self._urls,
         )
         if self._recorder is not None and self._credentials is not None:
-            self._recorder.hide(self._credentials.key)
+            for part in (self._credentials.key, self._credentials.secret, self._credentials.passphrase):
+                with contextlib.suppress(ValueError):  # too short to be told from other words, or none
+                    self._recorder.hide(part)
         for source in streams.private:
             self._connect(group, source, self.name, _is_told if not streams.public else None)
         for source, belongs in streams.public:
