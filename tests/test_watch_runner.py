@@ -1,9 +1,10 @@
-"""The whole watch as a process: killed with signal 9 at chance moments, and started again."""
+"""The whole watch: killed with signal 9 at chance moments and started again, and for a day and a night."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import signal
 import sqlite3
 import sys
 import time
+import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,8 +24,21 @@ from aiohttp import web
 import loopback
 import watch_child
 from drainwatch.lab.exchange.server import Server
+from drainwatch.lab.exchange.units import amount_of, price_of
 from drainwatch.store.sqlite import SqliteStore
-from watch_lab import ENVIRON, HastyClock, differences, executed, settings_text
+from drainwatch.venues.clock import VirtualClock
+from drainwatch.watch import backfill, hub, intake
+from drainwatch.watch.runner import Watch
+from watch_lab import (
+    ENVIRON,
+    HastyClock,
+    differences,
+    executed,
+    new_watch,
+    running,
+    settings_text,
+    settled,
+)
 
 TESTS = Path(__file__).parent
 
@@ -197,3 +212,73 @@ def test_a_watch_killed_with_signal_9_loses_and_repeats_nothing(tmp_path: Path) 
 @pytest.mark.slow
 def test_a_watch_killed_fifty_times_with_signal_9_loses_and_repeats_nothing(tmp_path: Path) -> None:
     check(*asyncio.run(killed(tmp_path, 50, 2)), 50)
+
+
+# --- a day --------------------------------------------------------------------------------------------
+
+HOUR_S = 3_600.0
+BOUND = 400_000
+"""Bytes that may be added in twenty hours."""
+
+
+def traced() -> int:
+    """Give the memory that the watch's own code holds, in bytes."""
+    gc.collect()
+    snapshot = tracemalloc.take_snapshot()
+    own = [
+        tracemalloc.Filter(True, f"*/{part}/*")
+        for part in ("drainwatch", "websockets", "ccxt", "aiohttp", "asyncio")
+    ]
+    lab = tracemalloc.Filter(False, "*/lab/*")
+    filtered = snapshot.filter_traces(own).filter_traces([lab])
+    return sum(trace.size for trace in filtered.traces)
+
+
+async def live_on(clock: VirtualClock, server: Server, hours: float, rng: random.Random) -> None:
+    """Let hours pass: trading, quiet at night, with connections that break."""
+    exchange = server.exchange
+    for minute in range(int(hours * 60)):
+        hour = clock.now_ns() // (3_600 * 10**9) % 24
+        if 6 <= hour < 22:
+            for side, other in (("buy", "sell"), ("sell", "buy")):
+                exchange.place("house", "BTC/USDT", other, "limit", "0.001", "30000")
+                exchange.place("main", "BTC/USDT", side, "market", "0.001")
+        exchange.strangers("ETH/BTC", "buy", price_of("0.03"), amount_of("0.1"))
+        if minute % 45 == 44:
+            rng.choice(server.connections or [None]).cut()  # type: ignore[union-attr]
+        await clock.advance(60.0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_memory_stays_flat_over_a_day_and_a_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is remembered on purpose is full within hours, so that what grows then does it by mistake.
+    monkeypatch.setattr(intake, "REMEMBERED", 100)
+    monkeypatch.setattr(backfill, "MOST_TOLD", 100)
+    monkeypatch.setattr(hub, "TURN_S", 30.0)
+    clock = VirtualClock(time.time_ns(), pause_s=0.0005)
+    rng = random.Random(4)
+
+    async def run() -> tuple[int, int, Watch, str]:
+        exchange = loopback.an_exchange(clock=lambda: clock.now_ns() // 1_000_000)
+        exchange.deposit("main", "USDT", 10**20)
+        async with Server(exchange) as server:
+            watch = new_watch(tmp_path, server, looks="backfill_minutes = 5", clock=clock)
+            async with running(watch):
+                await live_on(clock, server, 8.0, rng)
+                before = traced()
+                await live_on(clock, server, 20.0, rng)
+                after = traced()
+                await live_on(clock, server, 0.5, rng)
+                return before, after, watch, await settled(watch, server)
+
+    tracemalloc.start()
+    try:
+        before, after, watch, difference = asyncio.run(run())
+    finally:
+        tracemalloc.stop()
+    assert not difference
+    assert watch.hub.counts["fills"] > 1_500
+    reconnects = sum(one.counts.reconnects for one in watch.followed[0].connections)
+    assert reconnects >= 20
+    assert after - before < BOUND, f"{before} bytes at first, {after} after twenty hours"
