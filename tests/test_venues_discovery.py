@@ -78,3 +78,25 @@ def test_every_candidate_has_a_currency_that_moved(
     assert not found & known
     assert all({by_symbol[s].base, by_symbol[s].quote} & moved for s in found)
     assert changed(before, before) == set()
+
+
+def test_a_swap_of_two_coins_that_the_bot_traded_for_a_third_is_a_candidate() -> None:
+    pairs = [("ETH", "BTC"), ("BTC", "USDT"), ("ETH", "USDT"), ("QTUM", "ETH")]
+    markets = [
+        Market(
+            exchange="binance", symbol=f"{base}/{quote}", venue_symbol=base + quote, base=base, quote=quote
+        )
+        for base, quote in pairs
+    ]
+    moved = {"ETH", "BTC", "USDT"}
+    known = {"ETH/BTC", "BTC/USDT"}
+    assert candidates(moved, known, markets, explained=moved) == {"ETH/USDT"}
+    assert candidates({"ETH"}, known, markets, explained={"ETH"}) == set(), "known fills moved it"
+
+
+def test_what_nothing_explains_is_asked_for_first() -> None:
+    markets = [
+        Market(exchange="binance", symbol=f"{base}/BTC", venue_symbol=f"{base}BTC", base=base, quote="BTC")
+        for base in ("A", "B", "C")
+    ]
+    assert candidates({"A", "B", "C", "BTC"}, (), markets, 1, explained={"A", "B", "BTC"}) == {"C/BTC"}

@@ -8,6 +8,7 @@ nothing. A snapshot now and then saves reading the whole journal again.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -99,6 +100,10 @@ class Core:
         self._engine = make_engine(self.names)
         self.intake = self._new_intake(self.names)
         self._untaken: list[tuple[int, Row]] = []
+        self._unkept: list[dict[str, Any]] = []
+        """Incidents that the store couldn't take."""
+        self._doubtful = False
+        """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
         self._told: dict[str, dict[str, Any]] = {}
         self.journalled = 0
@@ -126,23 +131,33 @@ class Core:
         Raises
         ------
         StateError
-            The store can't take it: nothing was judged, and nothing is lost. The next call tries again.
+            The store can't take it; nothing is lost, the next call tries again.
         """
+        outcome = Outcome(incidents=self._keep_rest())
         timed = self._untaken = self._untaken or self.intake.take(now_ns)
         if timed:
             timed = self._journal(timed, now_ns)
             self._untaken = []
-        outcome = self._feed(timed) if timed else Outcome()
+        if timed:
+            fed = self._feed(timed)
+            outcome.verdicts, outcome.n_rows = fed.verdicts, fed.n_rows
+            self._unkept += fed.incidents
         deadline = self._engine.next_deadline()
         if deadline is not None and now_ns - self._hold_back_ns >= deadline:
             # closed by the journal, too: quiet is what the journal shows, not when we looked
             self._engine.advance(max(deadline, self.intake.last_ns))
-            outcome.incidents += self._changed()
-        self._keep(outcome)
+            self._unkept += self._changed()
+        with suppress(StateError):  # the next call begins with that; these verdicts count already
+            outcome.incidents += self._keep_rest()
         return outcome
 
     def _journal(self, timed: list[tuple[int, Row]], now_ns: int) -> list[tuple[int, Row]]:
+        if self._doubtful and (kept_after_all := next(iter(self._store.entries(self.journalled)), None)):
+            # the store said that it failed, as the connection was lost, but it had kept the entry
+            self.journalled, self._doubtful = kept_after_all[0], False
+            return _decoder.decode(kept_after_all[1])
         fills = [row for _, row in timed if isinstance(row, Fill)]
+        self._doubtful = True
         with self._store.transaction():
             if fills:
                 is_new = iter(self._store.add_fills(fills, now_ns))
@@ -150,7 +165,7 @@ class Core:
                 self.repeated += len(timed) - len(kept)
                 timed = kept
             number = self._store.append(_encoder.encode(timed)) if timed else self.journalled
-        self.journalled = number
+        self.journalled, self._doubtful = number, False
         return timed
 
     def _feed(self, timed: Sequence[tuple[int, Row]]) -> Outcome:
@@ -168,20 +183,29 @@ class Core:
         _, changed = self._engine.take_outputs()
         return [incident.to_dict() for incident in changed]
 
-    def _keep(self, outcome: Outcome) -> None:
-        if not outcome.incidents:
-            return
+    def _keep_rest(self) -> list[dict[str, Any]]:
+        """Keep and post incidents that are new or changed; gives them."""
+        if not self._unkept:
+            return []
         with self._store.transaction():
-            for incident in outcome.incidents:
+            for incident in self._unkept:
                 self._store.save_incident(incident)
                 if self._post is not None:
                     self._post(incident, self._told.get(incident["id"]))
-        for incident in outcome.incidents:
+        kept, self._unkept = self._unkept, []
+        for incident in kept:
             self._told[incident["id"]] = incident
+        return kept
+
+    def oldest_unkept_ns(self, account: str) -> int | None:
+        """Time of the oldest fill of an account that isn't in the journal yet; None: all are."""
+        times = [self.intake.oldest_fill_ns(account)]
+        times += [row.ts_ns for _, row in self._untaken if isinstance(row, Fill) and row.account == account]
+        return min((t for t in times if t is not None), default=None)
 
     def next_ns(self) -> int | None:
         """When `judge` has something to do though nothing comes in."""
-        times = [self.intake.next_ns(), self._engine.next_deadline()]
+        times = [self.intake.next_ns(), self._engine.next_deadline(), 0 if self._unkept else None]
         return min((t for t in times if t is not None), default=None)
 
     # --- from the journal and back ---------------------------------------------------------------------
@@ -208,7 +232,8 @@ class Core:
         count = 0
         for number, entry in self._store.entries(self.journalled):
             timed = _decoder.decode(entry)
-            self._keep(self._feed(timed))
+            self._unkept += self._feed(timed).incidents
+            self._keep_rest()
             self.journalled = number
             last_ns = max(last_ns, max((at for at, _ in timed), default=0))
             for _, row in timed:
@@ -224,7 +249,8 @@ class Core:
         return self._engine.heard()
 
     def snapshot(self) -> None:
-        """Keep the engine's state as of the last journal entry."""
+        """Keep the engine's state as of the last journal entry, and before it what the state has told."""
+        self._keep_rest()
         state = self._engine.snapshot()
         head = self.intake.last_ns.to_bytes(8, "little")
         with self._store.transaction():

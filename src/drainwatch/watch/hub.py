@@ -37,6 +37,8 @@ STALLED_NS: Final = 5 * NS_PER_S
 BAD_AGAIN_NS: Final = 3_600 * NS_PER_S
 """Messages of a stream that aren't understood are told of once an hour."""
 RECENT: Final = 50
+MOST_UNSAID: Final = 1_000
+"""Notices that are kept in mind while the store doesn't take them."""
 
 _log = logging.getLogger("drainwatch.watch")
 
@@ -91,6 +93,7 @@ class Hub:
         self.verdicts: deque[Verdict] = deque(maxlen=RECENT)
         self.notices: deque[Notice] = deque(maxlen=RECENT)
         self.counts: Counter[str] = Counter()
+        self._unsaid: deque[tuple[str, Notice]] = deque(maxlen=MOST_UNSAID)
         self.told: Counter[str] = Counter()
         """Notices by kind."""
         self.bad_by_stream: Counter[str] = Counter()
@@ -147,13 +150,20 @@ class Hub:
         )
         what = (notice.kind, notice.exchange, notice.account, notice.stream, notice.ts_ns, notice.text)
         key = hashlib.blake2b(repr(what).encode(), digest_size=12).hexdigest()
-        try:
-            with self.store.transaction():
-                post_notice(self.store, self._alarmed, key, notice, self.clock.now_ns())
-        except StateError as error:
-            self._fail(error)
+        self._unsaid.append((key, notice))
+        self._say_rest()
         self._publish({"type": "notice", **_plain(notice)})
         self.on_post()
+
+    def _say_rest(self) -> None:
+        """Keep and post the notices that the store hasn't taken yet."""
+        try:
+            while self._unsaid:
+                with self.store.transaction():
+                    post_notice(self.store, self._alarmed, *self._unsaid[0], self.clock.now_ns())
+                self._unsaid.popleft()
+        except StateError as error:
+            self._fail(error)
 
     def bad(self, message: BadMessage) -> None:
         """Count a message that isn't understood; tell of it once an hour a stream."""
@@ -185,6 +195,7 @@ class Hub:
         if self.failing is not None:
             self.failing = None
             _log.warning("the store takes rows again")
+            self._say_rest()
         if outcome.verdicts:
             came_ns = now_ns if received_ns is None else received_ns
             took_ns = self.clock.now_ns() - came_ns

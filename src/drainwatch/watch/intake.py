@@ -117,6 +117,10 @@ class Intake:
         """Fills that wait to be taken."""
         return len(self._fills)
 
+    def oldest_fill_ns(self, account: str) -> int | None:
+        """Time of the oldest fill of an account that waits; None: none does."""
+        return min((w.fill.ts_ns for w in self._fills if w.fill.account == account), default=None)
+
     def resume(self, last_ns: int, heard: Iterable[tuple[str, str]] = ()) -> None:
         """Go on after an event at `last_ns`, with nothing at that time, knowing which markets were heard."""
         self._last_ns = max(self._last_ns, last_ns + US)
