@@ -173,6 +173,9 @@ class FakeSink:
     def seen(self, exchange: str, symbols: set[str]) -> None:
         self.symbols |= {(exchange, symbol) for symbol in symbols}
 
+    def unlisted(self, exchange: str, names: set[str]) -> None:
+        self.symbols |= {(exchange, name) for name in names}
+
     @property
     def ids(self) -> list[int]:
         """Ids of the fills, in order."""
