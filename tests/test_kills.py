@@ -26,7 +26,9 @@ import watch_child
 from drainwatch.lab.exchange.server import Server
 from drainwatch.lab.exchange.units import amount_of, price_of
 from drainwatch.store.sqlite import SqliteStore
+from drainwatch.venues import connection
 from drainwatch.venues.clock import VirtualClock
+from drainwatch.venues.session import Times
 from drainwatch.watch import backfill, hub, intake
 from drainwatch.watch.runner import Watch
 from watch_lab import (
@@ -201,7 +203,7 @@ def check(done: list[Any], hook: Receiver, path: Path, kills: int) -> None:
 @pytest.fixture(autouse=True)
 def _own_patches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SqliteStore, "_change", SqliteStore._change)
-    monkeypatch.setattr(watch_child.connection, "Times", watch_child.connection.Times)
+    monkeypatch.setattr(connection, "Times", Times)
     monkeypatch.setitem(ENVIRON, "LAB_HOOK", "")
 
 

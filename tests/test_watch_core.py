@@ -128,7 +128,7 @@ def _balance(line: dict[str, Any]) -> Row:
 
 
 def _fill(line: dict[str, Any]) -> Row:
-    exact = {name: str(line[name]) for name in ("price", "amount", "cost", "fee_cost")}
+    exact: dict[str, Any] = {name: str(line[name]) for name in ("price", "amount", "cost", "fee_cost")}
     names = (
         "exchange", "account", "symbol", "id", "side", "order", "client_order_id", "type", "taker_or_maker",
         "fee_currency",

@@ -37,10 +37,10 @@ def test_notices_that_the_store_could_not_take_are_kept_when_it_can(
     notices = [Notice(kind=NoticeKind.GAP, ts_ns=number, text="fills may be missing") for number in (1, 2)]
     for notice in notices:
         hub.notice(notice)
-    assert hub.failing is not None
+    assert "full" in str(hub.failing)
     assert store.notices() == []
     hub.judge()
-    assert hub.failing is None
+    assert str(hub.failing) == "None"
     assert store.notices() == notices
     hub.notice(notices[0])
     assert store.notices() == notices, "the same twice is once"

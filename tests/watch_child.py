@@ -9,6 +9,8 @@ import asyncio
 import logging
 import os
 import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from drainwatch.rows import Fill
 from drainwatch.store.sqlite import SqliteStore
 from drainwatch.venues import connection
 from drainwatch.venues.ccxt_table import library
+from drainwatch.venues.session import Times
 from drainwatch.watch.runner import Watch
 from watch_lab import ENVIRON, QUICK, HastyClock
 
@@ -26,7 +29,7 @@ LEAST_S = 0.02
 
 def watch(path: str, clock: Any = None) -> Watch:
     """Make a watch that hurries and keeps its whole journal."""
-    connection.Times = lambda: QUICK  # type: ignore[attr-defined]
+    connection.__dict__["Times"] = partial(Times, **asdict(QUICK))
     change = SqliteStore._change
 
     def keep_journal(self: SqliteStore, sql: str, *values: object) -> int:
