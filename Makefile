@@ -23,7 +23,7 @@ $(venv)/.set-up-dev: requirements/dev.txt pyproject.toml scripts/set-up.sh
 	@touch $@ $(venv)/.set-up-run
 
 demo: $(venv)/.set-up-run ## watch a simulated account being drained, and be told
-	@$(python) -m drainwatch demo --out $(out)/demo
+	@$(python) -m drainwatch demo --live
 
 test: $(venv)/.set-up-dev ## run the tests (a few minutes)
 	@$(python) -m pytest -n $(workers) --dist worksteal -m "not slow"

@@ -174,7 +174,7 @@ class FakeSink:
         self.symbols |= {(exchange, symbol) for symbol in symbols}
 
     def unlisted(self, exchange: str, names: set[str]) -> None:
-        pass
+        self.symbols |= {(exchange, name) for name in names}
 
     @property
     def ids(self) -> list[int]:

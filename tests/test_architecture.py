@@ -40,7 +40,10 @@ OTHER_TESTS = {
     "acceptance": "the whole, on real market data",
     "architecture": "the layout",
     "docs": "what the documents promise",
+    "kills": "a watch killed at any moment, and one that runs for days",
     "packaging": "what the project file promises",
+    "secrets": "that none of them shows anywhere",
+    "watch_faults": "the whole watch, when things go wrong on the wire",
 }
 """Test modules that are named after no source module, each with its subject."""
 

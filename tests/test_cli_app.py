@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from cli_fakes import Replay, Summary
 from drainwatch.cli import ExitCode, app, shells
 from drainwatch.config import Settings
 from drainwatch.errors import ConfigError, InputError, ModelError
 from drainwatch.features import FEATURES, markdown
 from drainwatch.model import Model, save_model
-from drainwatch.report import to_text
-from report_fakes import START_MS, fills, incident
+from report_fakes import fills, incident
 
 RUNNER = CliRunner(env={"NO_COLOR": "1", "COLUMNS": "100"})
 VERBS = [
@@ -33,43 +32,6 @@ VERBS = [
     "init",
     "doctor",
 ]
-
-
-@dataclass
-class Summary:
-    """What a replay gives back."""
-
-    n_fills: int = 1_204
-    incidents: list[dict[str, Any]] = field(default_factory=list)
-    blind_reasons: dict[str, int] = field(default_factory=dict)
-    counts: dict[str, Any] = field(default_factory=lambda: {"fills": {"rows": 1_211}, "trades": {"rows": 0}})
-    rejects: int = 0
-    out: Path = Path("out")
-    engine_seconds: float = 0.25
-    span_ms: tuple[int, int] | None = (START_MS - 31 * 86_400_000, START_MS)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def n_incidents(self) -> int:
-        return len(self.incidents)
-
-    @property
-    def n_blind(self) -> int:
-        return sum(self.blind_reasons.values())
-
-
-class Replay:
-    """Stands in for the replay shell: keeps what it is called with."""
-
-    def __init__(self, outcome: Summary | Exception | KeyboardInterrupt) -> None:
-        self.outcome = outcome
-        self.calls: list[tuple[dict[str, Any], Path, dict[str, Any]]] = []
-
-    def __call__(self, tables: dict[str, Any], out: Path, **options: Any) -> Summary:
-        self.calls.append((tables, out, options))
-        if isinstance(self.outcome, Summary):
-            return self.outcome
-        raise self.outcome
 
 
 def replay(
@@ -107,36 +69,6 @@ def test_replay_needs_only_fills(monkeypatch: pytest.MonkeyPatch) -> None:
     assert options["settings"] == Settings()
     assert options["model"] is None
     assert options["strict"] is False
-
-
-def test_replay_that_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    result, _ = replay(monkeypatch, Summary(blind_reasons={"no price: none yet": 4}, rejects=2))
-    assert result.stdout == (
-        "Read: fills 1,211; 2 bad rows left out\n"
-        "Judged: 1,204 fills of 31 days in 0.25 s; 4 could not be judged (no price: 4)\n"
-        "Found: nothing that looks like a drain\n"
-        "\n"
-        f"Look at it: {Path('out') / 'report.html'}\n"
-    )
-    assert result.stderr == ""
-
-
-def test_replay_that_is_blind_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    result, _ = replay(monkeypatch, Summary(n_fills=4, blind_reasons={"no price": 4}))
-    assert "Found: nothing, being blind" in result.stdout
-
-
-def test_replay_prints_incidents_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    result, _ = replay(monkeypatch, Summary(incidents=[incident()]))
-    assert result.exit_code == ExitCode.OK
-    assert "Found: 1 incident\n" in result.stdout
-    assert to_text(incident()) in result.stdout
-
-
-def test_many_incidents_are_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    result, _ = replay(monkeypatch, Summary(incidents=[incident(id=f"i{n}") for n in range(30)]))
-    assert result.stdout.count("CRITICAL") == 10
-    assert f"and 20 more in {Path('out') / 'incidents.jsonl'}" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -233,41 +165,6 @@ def test_train_hands_on_its_options_and_shows_the_card(monkeypatch: pytest.Monke
     assert "drainwatch replay --model models/own" in result.stdout
 
 
-def test_demo_shows_a_drain_being_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = incident(alerted_at=START_MS + 30_000)
-    shell = Replay(Summary(incidents=[found], out=tmp_path))
-    asked = []
-
-    def simulate(folder: Path, thief: str, seed: int) -> shells.Simulated:
-        asked.append((thief, seed))
-        losses = [(START_MS, 10.0), (START_MS + 30_000, 20.0), (START_MS + 60_000, 970.0)]
-        return shells.Simulated(
-            {"fills": str(folder / "fills.csv")}, "a grid bot", "he takes it.", losses, 4_000.0
-        )
-
-    monkeypatch.setattr(shells, "simulate", simulate)
-    monkeypatch.setattr(shells, "replay", shell)
-    result = RUNNER.invoke(app, ["demo", "--out", str(tmp_path), "--seed", "3", "--thief", "slow_bleed"])
-    assert result.exit_code == ExitCode.OK, result.output
-    assert asked == [("slow_bleed", 3)]
-    assert shell.calls[0][0] == {"fills": str(tmp_path / "tables" / "fills.csv")}
-    assert to_text(found) in result.stdout
-    assert str(tmp_path / "report.html") in result.stdout
-    assert (
-        "The truth, which only the simulator knows: the first stolen fill was on 7 Mar 2018 14:55:00 UTC; "
-        "1,000 USDT would have gone, 25 % of the account. At the alert it was 30.00 USDT, 3 % of that.\n"
-    ) in result.stdout
-    assert "\n  drainwatch replay --fills YOUR_FILLS.csv" in result.stdout
-
-
-def test_demo_admits_what_it_missed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    made = shells.Simulated({"fills": "f.csv"}, "a grid bot", "he takes it.", [(START_MS, 10.0)], 4_000.0)
-    monkeypatch.setattr(shells, "simulate", lambda *_: made)
-    monkeypatch.setattr(shells, "replay", Replay(Summary(out=tmp_path)))
-    result = RUNNER.invoke(app, ["demo", "--out", str(tmp_path)])
-    assert "There was no alert." in result.stdout
-
-
 def test_features_lists_the_registry() -> None:
     result = RUNNER.invoke(app, ["features"])
     assert result.exit_code == ExitCode.OK
@@ -305,14 +202,6 @@ def test_model_show_prints_the_figures_as_a_table(tmp_path: Path) -> None:
     assert "metrics.fills.false_incidents_a_month" in shown
     assert "metrics.fills.thieves" not in shown
     assert shown.endswith("thief      fills     orders\nping_pong  50% / 8%  100% / 8%\n")
-
-
-def test_demo_names_every_thief() -> None:
-    """One whom the help doesn't name is never tried."""
-    from drainwatch.lab.scenario import THIEVES
-
-    shown = RUNNER.invoke(app, ["demo", "--help"]).stdout
-    assert [thief for thief in THIEVES if thief not in shown] == []
 
 
 def test_damaged_model_is_refused(tmp_path: Path) -> None:

@@ -1,45 +1,47 @@
-"""What came out of a replay is told in a few words; a replay that was blind is not called harmless."""
+"""What a replay found, in the words of the command."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from drainwatch.cli.outcome import show
+from cli_fakes import Summary
+from drainwatch.cli import outcome
 from drainwatch.cli.screen import Screen
-from drainwatch.replay import ReplaySummary
+from drainwatch.report import to_text
+from report_fakes import incident
 
 
-def summary(**other: Any) -> ReplaySummary:
-    values: dict[str, Any] = {
-        "n_fills": 3,
-        "incidents": [],
-        "blind_reasons": {},
-        "fair_sources": {},
-        "counts": {"fills": {"rows": 3, "rejected": 0, "duplicates": 0}},
-        "rejects": 0,
-        "out": Path("out"),
-        "engine_seconds": 0.5,
-        "span_ms": (1_760_000_000_000, 1_760_003_600_000),
-        "fills": {},
-        "notes": [],
-    }
-    return ReplaySummary(**(values | other))
+def shown(summary: Summary, capsys: pytest.CaptureFixture[str]) -> str:
+    outcome.show(summary, Screen(no_color=True))
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
 
 
-@pytest.mark.parametrize(
-    ("blind", "said"),
-    [({}, "Found: nothing that looks like a drain"), ({"no_price": 3}, "Found: nothing, being blind")],
-)
-def test_nothing_found_is_not_the_same_as_nothing_seen(
-    capsys: pytest.CaptureFixture[str], blind: dict[str, int], said: str
-) -> None:
-    with Screen(no_color=True) as screen:
-        show(summary(blind_reasons=blind), screen)
-    out = " ".join(capsys.readouterr().out.split())
-    assert said in out
-    assert "Read: fills 3" in out
-    assert "Judged: 3 fills of 1 h" in out
-    assert "report.html" in out
+def test_nothing_found_is_said_in_four_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(Summary(blind_reasons={"no price: none yet": 4}, rejects=2), capsys) == (
+        "Read: fills 1,211; 2 bad rows left out\n"
+        "Judged: 1,204 fills of 31 days in 0.25 s; 4 could not be judged (no price: 4)\n"
+        "Found: nothing that looks like a drain\n"
+        "\n"
+        f"Look at it: {Path('out') / 'report.html'}\n"
+    )
+
+
+def test_a_blind_replay_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    said = shown(Summary(n_fills=4, blind_reasons={"no price": 4}), capsys)
+    assert "Found: nothing, being blind" in said
+
+
+def test_incidents_are_printed_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    said = shown(Summary(incidents=[incident()]), capsys)
+    assert "Found: 1 incident\n" in said
+    assert to_text(incident()) in said
+
+
+def test_many_incidents_are_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
+    said = shown(Summary(incidents=[incident(id=f"i{n}") for n in range(30)]), capsys)
+    assert said.count("CRITICAL") == outcome.MAX_PRINTED
+    assert f"and 20 more in {Path('out') / 'incidents.jsonl'}" in said

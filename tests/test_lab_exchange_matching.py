@@ -242,3 +242,67 @@ def test_strangers_print_without_touching_an_account() -> None:
     (trade,) = exchange.book("ETH/BTC").prints.last
     assert (trade.id, trade.buyer_made, trade.buy_order) == (9, True, 4)
     assert_adds_up(exchange)
+
+
+def a_perpetual(contract_size: str = "0.01") -> Exchange:
+    """Give an exchange with a perpetual, its quotes, and an account with money but no position."""
+    exchange = Exchange(
+        [
+            Listing(
+                "BTC", "USDT", price_of("0.1"), amount_of("0.01"), settle="USDT",
+                contract_size=amount_of(contract_size),
+            )
+        ]
+    )  # fmt: skip
+    exchange.open_account("main", {"USDT": 1_000})
+    exchange.place("house", "BTC/USDT:USDT", "buy", "limit", 5, "49999.9")
+    exchange.place("house", "BTC/USDT:USDT", "sell", "limit", 5, "50000.1")
+    return exchange
+
+
+def test_a_perpetual_counts_contracts_and_costs_their_size() -> None:
+    exchange = a_perpetual()
+    exchange.place("main", "BTC/USDT:USDT", "buy", "market", "1.5")
+    (one,) = exchange.executed("main")
+    assert one.cost == money_of("750.0015")  # 1.5 contracts of 0.01 BTC
+    assert (one.fee, one.fee_currency) == (money_of("0.7500015"), "USDT")
+    account = exchange.account("main")
+    assert account.total("USDT") == money_of("249.2484985")
+    assert account.total("BTC/USDT:USDT") == 150_000_000 * 10**12
+    assert account.currencies() == ["USDT"]
+
+
+def test_a_perpetual_may_be_sold_by_who_has_none_but_not_bought_without_money() -> None:
+    exchange = a_perpetual()
+    exchange.place("main", "BTC/USDT:USDT", "sell", "limit", 1, "50000.1")
+    exchange.place("main", "BTC/USDT:USDT", "sell", "market", "0.5")
+    assert exchange.account("main").total("BTC/USDT:USDT") < 0
+    with pytest.raises(RefusedError, match="insufficient"):
+        exchange.place("main", "BTC/USDT:USDT", "buy", "market", 4)
+
+
+def test_positions_and_money_in_a_perpetual_add_up_to_what_was_brought_in() -> None:
+    exchange = a_perpetual("0.001")
+    for side in ("buy", "sell", "sell", "buy"):
+        exchange.place("main", "BTC/USDT:USDT", side, "market", "0.25")
+    accounts = exchange.accounts.values()
+    assert sum(one.total("BTC/USDT:USDT") for one in accounts) == exchange.brought.get("BTC/USDT:USDT", 0)
+    held = sum(one.total("USDT") for one in accounts) + exchange.fees["USDT"]
+    assert held == exchange.brought["USDT"]
+
+
+def test_a_fill_of_a_perpetual_has_the_mark_of_its_moment_and_a_spot_fill_none() -> None:
+    exchange = a_perpetual()
+    exchange.place("main", "BTC/USDT:USDT", "buy", "market", "0.01")
+    exchange.place("main", "BTC/USDT:USDT", "sell", "market", "0.01")
+    exchange.book("BTC/USDT:USDT").mark = price_of("50500")
+    exchange.place("main", "BTC/USDT:USDT", "buy", "market", "0.01")
+    marks = [one.fill("x").mark for one in exchange.executed("main")]
+    assert marks == [None, "50000.10000000", "50500.00000000"]
+
+
+def test_a_perpetual_that_wouldnt_add_up_or_is_paid_in_something_else_is_refused() -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        Listing("BTC", "USDT", 1, 1, settle="USDT", contract_size=amount_of("0.01"))
+    with pytest.raises(ValueError, match="paid in USDT"):
+        Listing("BTC", "USDT", settle="BTC")

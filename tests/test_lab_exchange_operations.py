@@ -141,6 +141,8 @@ def test_public_data_are_what_the_exchange_knows(busy: Exchange) -> None:
     assert [one["a"] for one in ask("aggTrades", startTime=1_001_000, endTime=1_002_000)] == [2, 3]
     assert [row[8] for row in ask("klines", interval="1m")] == [20, 10]
     assert [row[0] for row in ask("klines", interval="1m", startTime=1_000_000)] == [1_020_000]
+    assert [row[8] for row in ask("klines", interval="5m")] == [30]
+    assert [row[6] - row[0] for row in ask("klines", interval="5m")] == [299_999]
     assert ask("ticker/bookTicker")["bidPrice"] == "0.02990000"
     assert len(PUBLIC["ticker/bookTicker"](busy, {})) == 2
     assert [one["symbol"] for one in PUBLIC["exchangeInfo"](busy, {})["symbols"]] == ["ETHBTC", "BTCUSDT"]

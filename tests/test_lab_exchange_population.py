@@ -146,3 +146,15 @@ def test_a_day_passes_in_a_moment(robbed: Scenario) -> None:
     assert population.done
     assert told(population) == wanted(robbed)
     assert population.clock.now_ms() >= int(robbed.fills["timestamp"].max())
+
+
+def test_it_can_be_played_row_by_row(robbed: Scenario) -> None:
+    population = Population(robbed, shift_ms=7_000)
+    upcoming = population.upcoming
+    assert upcoming is not None
+    population.step()
+    assert population.clock.now_ms() == upcoming[0] + 7_000
+    while population.upcoming is not None:
+        population.step()
+    assert population.done
+    assert told(population) == wanted(robbed, 7_000)

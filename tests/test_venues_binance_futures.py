@@ -357,3 +357,13 @@ def test_every_published_futures_user_message_is_read(shared_data: Path) -> None
         else:
             assert reading.rows == []
     assert forced == 5
+
+
+def test_an_address_without_a_place_for_the_listen_key_is_given_one() -> None:
+    async def url(address: str) -> str:
+        source = BinanceFuturesPrivateSource(Rest().listen_key, usdm_markets(), url=address)
+        return (await source.start()).url
+
+    assert asyncio.run(url("ws://127.0.0.1:9/ws")) == f"ws://127.0.0.1:9/ws?listenKey={KEY}"
+    assert asyncio.run(url("ws://127.0.0.1:9/ws?a=b")) == f"ws://127.0.0.1:9/ws?a=b&listenKey={KEY}"
+    assert asyncio.run(url("ws://127.0.0.1:9/ws/{key}")) == f"ws://127.0.0.1:9/ws/{KEY}"

@@ -26,6 +26,7 @@ def test_answers_of_both_generations_are_understood(answer: dict[str, object], f
 
 def test_times_come_as_text_or_number() -> None:
     item = {"category": "spot", "symbol": "X", "execId": "1", "execPrice": "1", "execQty": "2", "side": "Buy"}
+    item["orderId"] = "3"
     for time in (1746270400353, "1746270400353"):
         assert EXECUTION.decode(json.dumps(item | {"execTime": time})).exec_time == 1746270400353
 
@@ -39,10 +40,12 @@ def test_times_come_as_text_or_number() -> None:
         ("side", "buy"),
         ("execTime", "x"),
         ("execId", ""),
+        ("orderId", None),
     ],
 )
 def test_execution_that_is_none_is_refused_with_the_fields_name(field: str, value: object) -> None:
     item = {"category": "spot", "symbol": "X", "execId": "1", "execPrice": "1", "execQty": "2", "side": "Buy"}
+    item["orderId"] = "3"
     with pytest.raises(msgspec.ValidationError, match=field):
         EXECUTION.decode(json.dumps(item | {"execTime": 1} | {field: value}))
 
@@ -58,3 +61,17 @@ def test_debt_is_a_negative_balance() -> None:
 
 def test_trade_that_does_not_say_so_is_no_block_trade() -> None:
     assert not PUBLIC_TRADE.decode('{"T":1,"s":"X","S":"Buy","v":"1","p":"2","i":"3"}').block
+
+
+def test_a_fill_without_its_order_is_none_because_the_venues_list_would_tell_it_again() -> None:
+    item = {
+        "category": "spot",
+        "symbol": "X",
+        "execId": "1",
+        "execPrice": "1",
+        "execQty": "2",
+        "side": "Buy",
+        "execTime": 1,
+    }
+    with pytest.raises(msgspec.ValidationError, match="orderId"):
+        EXECUTION.decode(json.dumps(item))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import random
 from collections.abc import Iterator
@@ -517,3 +518,51 @@ def test_a_recording_has_what_came_in_and_nothing_that_is_secret(tmp_path: Path)
         assert again == sink.heard
 
     asyncio.run(scene())
+
+
+def test_a_stream_can_be_had_made_anew() -> None:
+    async def handler(socket: ServerConnection) -> None:
+        await socket.send(READY)
+        await stay(socket)
+
+    async def scene() -> None:
+        sink = FakeSink()
+        async with venue(handler) as (_, url):
+            stream = connection(FakeSource(url), sink)
+            stream.renew("there is none yet")
+            async with running(stream.run()):
+                await until(lambda: len(sink.filled) == 1)
+                stream.renew("it is deaf")
+                await until(lambda: len(sink.filled) == 2)
+        assert stream.counts.reconnects == 1
+        assert sink.notices == []
+
+    asyncio.run(scene())
+
+
+def test_a_recording_has_no_signature_of_ours_that_the_venue_repeats(tmp_path: Path) -> None:
+    signature = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    login = json.dumps({"op": "auth", "signature": signature})
+
+    async def handler(socket: ServerConnection) -> None:
+        await socket.send(message(send=[login]))
+        heard = ""
+        while signature not in heard:
+            heard = str(await socket.recv())
+        await socket.send(json.dumps({"error": heard, "ready": True}))
+        await stay(socket)
+
+    async def scene() -> None:
+        sink = FakeSink()
+        recorder = FrameRecorder(tmp_path)
+        async with venue(handler) as (_, url):
+            stream = Connection(FakeSource(url), sink, CLOCK, times=QUICK, recorder=recorder)
+            async with running(stream.run()):
+                await until(lambda: sink.filled)
+        recorder.close()
+
+    asyncio.run(scene())
+    frames = [recorded.frame for recorded in read_frames(tmp_path)]
+    said = b"".join(str(frame).encode() for frame in frames)
+    assert b"*" * 64 in said
+    assert said.count(signature.encode()) == 1, "but for what the venue said first, of itself"

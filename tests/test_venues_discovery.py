@@ -36,14 +36,6 @@ def test_one_that_moved_alone_is_asked_for_against_the_usual_quotes() -> None:
     assert candidates({"QTUM"}, set(), MARKETS) == {"QTUM/USDT", "QTUM/BTC", "QTUM/TRY"}
 
 
-def test_one_that_moved_without_a_known_fill_names_markets_with_one_that_known_fills_moved() -> None:
-    assert candidates({"USDT"}, {"ETH/BTC"}, MARKETS, beside={"USDT", "BTC", "ETH"}) == {
-        "BTC/USDT",
-        "ETH/USDT",
-    }
-    assert candidates({"USDT"}, set(), MARKETS) == set()
-
-
 def test_known_symbols_are_not_asked_for_again() -> None:
     assert candidates({"QTUM", "BTC"}, {"QTUM/BTC"}, MARKETS) == set()
 
@@ -86,3 +78,25 @@ def test_every_candidate_has_a_currency_that_moved(
     assert not found & known
     assert all({by_symbol[s].base, by_symbol[s].quote} & moved for s in found)
     assert changed(before, before) == set()
+
+
+def test_a_swap_of_two_coins_that_the_bot_traded_for_a_third_is_a_candidate() -> None:
+    pairs = [("ETH", "BTC"), ("BTC", "USDT"), ("ETH", "USDT"), ("QTUM", "ETH")]
+    markets = [
+        Market(
+            exchange="binance", symbol=f"{base}/{quote}", venue_symbol=base + quote, base=base, quote=quote
+        )
+        for base, quote in pairs
+    ]
+    moved = {"ETH", "BTC", "USDT"}
+    known = {"ETH/BTC", "BTC/USDT"}
+    assert candidates(moved, known, markets, explained=moved) == {"ETH/USDT"}
+    assert candidates({"ETH"}, known, markets, explained={"ETH"}) == set(), "known fills moved it"
+
+
+def test_what_nothing_explains_is_asked_for_first() -> None:
+    markets = [
+        Market(exchange="binance", symbol=f"{base}/BTC", venue_symbol=f"{base}BTC", base=base, quote="BTC")
+        for base in ("A", "B", "C")
+    ]
+    assert candidates({"A", "B", "C", "BTC"}, (), markets, 1, explained={"A", "B", "BTC"}) == {"C/BTC"}

@@ -7,7 +7,7 @@ import pytest
 
 from drainwatch.venues.hyperliquid_messages import BBO, FILL, PUBLIC_TRADE, USER_FILLS
 
-ITEM = {"coin": "BTC", "px": "1", "sz": "2", "side": "B", "time": 3, "tid": 4}
+ITEM = {"coin": "BTC", "px": "1", "sz": "2", "side": "B", "time": 3, "tid": 4, "oid": 5}
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ ITEM = {"coin": "BTC", "px": "1", "sz": "2", "side": "B", "time": 3, "tid": 4}
         ("tid", "4"),
         ("tid", 2**70),
         ("coin", ""),
+        ("oid", None),
     ],
 )
 def test_fill_that_is_none_is_refused_with_the_fields_name(field: str, value: object) -> None:
@@ -45,3 +46,9 @@ def test_side_of_a_book_may_be_empty() -> None:
 def test_news_without_fills_is_told_from_no_fills() -> None:
     assert memoryview(USER_FILLS.decode('{"funding":{}}').fills).nbytes == 0
     assert memoryview(USER_FILLS.decode('{"fills":[]}').fills).nbytes == 2
+
+
+def test_a_fill_without_its_order_is_none_because_the_venues_list_would_tell_it_again() -> None:
+    item = {"coin": "BTC", "px": "1", "sz": "2", "side": "B", "time": 3, "tid": 4}
+    with pytest.raises(msgspec.ValidationError, match="oid"):
+        FILL.decode(json.dumps(item))

@@ -19,10 +19,12 @@ def test_what_an_update_leaves_out_is_told_from_what_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("fillPx", "0"), ("fillSz", "-1"), ("side", "Buy"), ("fillTime", ""), ("instId", "")]
+    ("field", "value"),
+    [("fillPx", "0"), ("fillSz", "-1"), ("side", "Buy"), ("fillTime", ""), ("instId", ""), ("ordId", None)],
 )
 def test_fill_that_is_none_is_refused_with_the_fields_name(field: str, value: object) -> None:
     item = {"instId": "X", "tradeId": "1", "fillSz": "1", "fillPx": "2", "fillTime": "3", "side": "buy"}
+    item["ordId"] = "4"
     assert FILLED_ORDER.decode(json.dumps(item)).fill_time == 3
     with pytest.raises(msgspec.ValidationError, match=field):
         FILLED_ORDER.decode(json.dumps(item | {field: value}))
@@ -37,3 +39,9 @@ def test_levels_are_read_by_their_first_two_figures() -> None:
 
 def test_debt_is_a_negative_balance() -> None:
     assert DETAIL.decode('{"ccy":"USDT","cashBal":"-3.5"}').cash_bal == -3.5
+
+
+def test_a_fill_without_its_order_is_none_because_the_venues_list_would_tell_it_again() -> None:
+    item = {"instId": "X", "tradeId": "1", "fillSz": "1", "fillPx": "2", "fillTime": "3", "side": "buy"}
+    with pytest.raises(msgspec.ValidationError, match="ordId"):
+        FILLED_ORDER.decode(json.dumps(item))

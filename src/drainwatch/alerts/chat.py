@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -180,13 +181,19 @@ def summary_of(message: Message) -> str:
 # --- bodies --------------------------------------------------------------------------------------
 
 
-def request_of(channel: Channel, message: Message) -> Request:
-    """Write a message as a channel's service wants it sent."""
+def request_of(channel: Channel, message: Message, key: str = "") -> Request:
+    """Write a message as a channel's service wants it sent.
+
+    `key` is the same however often the message is sent: a webhook is told, to know a second one.
+    """
+    headers = {"Content-Type": "application/json; charset=utf-8"}
     if channel.kind == "webhook":
         body: Any = message
+        if key:
+            headers["Idempotency-Key"] = quote(key)
     else:
         body = _BODIES[channel.kind](channel, message.text)
-    return Request(channel.target, {"Content-Type": "application/json; charset=utf-8"}, to_bytes(body))
+    return Request(channel.target, headers, to_bytes(body))
 
 
 def to_bytes(value: Any) -> bytes:

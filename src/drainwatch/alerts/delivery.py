@@ -182,7 +182,7 @@ class Delivery:
         except msgspec.DecodeError:
             answer = Answer(Outcome.NEVER, "the message in the outbox can't be read")
         else:
-            answer = await self._try(line.channel, session, message)
+            answer = await self._try(line.channel, session, message, posted.key)
         self.counts[line.channel.name, answer.outcome] += 1
         now_ns = self._clock.now_ns()
         if answer.outcome is Outcome.ARRIVED:
@@ -196,11 +196,13 @@ class Delivery:
         else:
             self._retry(line, posted, answer, now_ns)
 
-    async def _try(self, channel: Channel, session: aiohttp.ClientSession, message: chat.Message) -> Answer:
+    async def _try(
+        self, channel: Channel, session: aiohttp.ClientSession, message: chat.Message, key: str
+    ) -> Answer:
         """Send; whatever goes wrong is an answer. Of an error only its kind: the rest may hold the URL."""
         import aiohttp
 
-        request = chat.request_of(channel, message)
+        request = chat.request_of(channel, message, key)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 async with session.post(

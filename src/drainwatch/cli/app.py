@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from drainwatch.cli import outcome
+from drainwatch.cli.demo import demo
 from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
 from drainwatch.cli.init import init
 from drainwatch.cli.lab import lab
-from drainwatch.cli.outcome import show
 from drainwatch.cli.rerun import journal, rerun
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
 from drainwatch.cli.watch import watch
-
-if TYPE_CHECKING:
-    from drainwatch.cli.shells import Simulated
 
 EXAMPLES = """\
 \b
@@ -106,43 +104,7 @@ def root(
     """Find out whether somebody drains an exchange account by trading."""
 
 
-@app.command()
-def demo(
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for the simulated tables and the outcome.")
-    ] = Path("out/demo"),
-    thief: Annotated[
-        str,
-        typer.Option(
-            metavar="KIND",
-            help="How he drains: planted_wall, ping_pong, slow_bleed, liquidate_then_pump, dump_into_bids, "
-            "off_market_maker, boosted_coin, leverage_max, mimicry, stable_skim, fee_churn, crumbs, "
-            "far_quote, coordinated_pump, wall_suppression, twin_skim, triangle, iceberg, thin_perp, "
-            "trainer, in_the_crash.",
-        ),
-    ] = "ping_pong",
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same drain.")] = 7,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-    debug: Debug = False,
-) -> None:
-    """Watch a simulated drain being found: no key, no network."""
-    with Screen(quiet=quiet, no_color=no_color, debug=debug) as screen:
-        from drainwatch.cli import shells
-
-        made = shells.simulate(out / "tables", thief, seed)
-        screen.prose(f"An owner's bot, simulated: {_lower_first(made.owner)}")
-        screen.prose(f"Then somebody gets its API key: {_lower_first(made.thief)}")
-        screen.out(f"The tables of it, as an exchange would give them: {out / 'tables'}")
-        screen.out()
-        with screen.progress() as progress:
-            summary = shells.replay(made.tables, out, progress=progress)
-        show(summary, screen)
-        screen.out()
-        screen.prose(_truth(made, summary.incidents))
-        screen.out()
-        screen.out("Now with your own:")
-        screen.out("  drainwatch replay --fills YOUR_FILLS.csv --trades TAPE.csv --out out")
+app.command()(demo)
 
 
 @app.command()
@@ -180,7 +142,7 @@ def replay(
             )
         for note in summary.notes:
             screen.note(f"drainwatch: {note}")
-        show(summary, screen)
+        outcome.show(summary, screen)
         if summary.n_incidents:
             raise typer.Exit(exit_code)
 
@@ -286,30 +248,6 @@ app.command()(doctor)
 app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
 app.add_typer(lab, name="lab")
-
-
-def _lower_first(said: str) -> str:
-    """Go on in the middle of a sentence."""
-    return said[:1].lower() + said[1:]
-
-
-def _truth(made: Simulated, incidents: Sequence[Mapping[str, Any]]) -> str:
-    """Set what was found against what only the simulator knows."""
-    from drainwatch.report import words
-
-    total = sum(loss for _, loss in made.losses)
-    said = (
-        "The truth, which only the simulator knows: the first stolen fill was on "
-        f"{words.moment(made.losses[0][0])}; {words.money(total, 'USDT')} would have gone, "
-        f"{words.percent(total / made.equity)} of the account."
-    )
-    alerts = [incident["alerted_at"] for incident in incidents if incident["alerted_at"] >= made.losses[0][0]]
-    if not alerts:
-        return f"{said} There was no alert."
-    before = sum(loss for at_ms, loss in made.losses if at_ms <= min(alerts))
-    return (
-        f"{said} At the alert it was {words.money(before, 'USDT')}, {words.percent(before / total)} of that."
-    )
 
 
 def _named(*paths: str | None) -> dict[str, str | None]:

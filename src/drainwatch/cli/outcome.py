@@ -1,4 +1,4 @@
-"""What came out of a replay, in words on the terminal."""
+"""What came out of a replay, as the command prints it."""
 
 from __future__ import annotations
 

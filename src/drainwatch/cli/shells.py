@@ -11,6 +11,7 @@ from drainwatch.cli.screen import Progress
 
 if TYPE_CHECKING:
     from drainwatch.config import Settings
+    from drainwatch.lab.scenario import Scenario
     from drainwatch.replay import ReplaySummary
 
 Tables = dict[str, str | None]
@@ -32,6 +33,19 @@ class Simulated:
     """What the account was worth just before them, in USDT."""
 
 
+def robbed(thief: str, seed: int) -> Scenario:
+    """Simulate a week of an account that somebody drains.
+
+    Raises
+    ------
+    ConfigError
+        For a thief whom the simulator doesn't know.
+    """
+    from drainwatch.lab import scenario
+
+    return scenario.make(seed, days=7, owner="grid", thief=thief, difficulty=0.3)
+
+
 def simulate(folder: Path, thief: str, seed: int) -> Simulated:
     """Simulate a week of an account that somebody drains, and write its tables to a folder.
 
@@ -42,8 +56,7 @@ def simulate(folder: Path, thief: str, seed: int) -> Simulated:
     """
     from drainwatch.lab import scenario
 
-    owner = "grid"
-    made = scenario.make(seed, days=7, owner=owner, thief=thief, difficulty=0.3)
+    made = robbed(thief, seed)
     forms = dict.fromkeys(("trades", "quotes"), "parquet")
     forms |= dict.fromkeys(("fills", "balances", "orders", "markets"), "csv")
     written = made.write(folder, forms)
@@ -51,7 +64,7 @@ def simulate(folder: Path, thief: str, seed: int) -> Simulated:
     times, lost = made.fills["timestamp"].to_numpy()[stolen], made.labels["loss"].to_numpy()[stolen]
     return Simulated(
         {name: str(path) for name, path in written.items()},
-        scenario.OWNERS[owner],
+        scenario.OWNERS[made.owner],
         scenario.THIEVES[thief],
         list(zip(times.tolist(), lost.tolist(), strict=True)),
         made.equity_before,

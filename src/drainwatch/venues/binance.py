@@ -109,6 +109,7 @@ class BinanceSpotPrivate(BinancePrivate):
     def _log_in(self, reading: Reading, now_ns: int) -> None:
         stamp_ms = (now_ns + (self._ahead_ns or 0)) // rows.MS
         signed = binance_signed(self._credentials, {"timestamp": stamp_ms, "recvWindow": RECV_WINDOW_MS})
+        self._secrets.append(str(signed["signature"]))  # errors may repeat the request
         if self._session:
             self._request(reading, "login", "session.logon", signed)
         else:

@@ -141,7 +141,7 @@ class BinanceFuturesPrivateSource:
     symbols
         Markets of USD-M (or of COIN-M).
     url
-        With `{key}` where the listen key goes.
+        With `{key}` where the listen key goes; without, it is appended as `?listenKey=...`.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class BinanceFuturesPrivateSource:
         self._symbols = symbols
         self._exchange = exchange
         self._account = account
-        self._url = url
+        self._url = url if "{key}" in url else url + ("&" if "?" in url else "?") + "listenKey={key}"
         self._skew = Skew(exchange, self.stream, account)
         self._key = ""
         self._protocol: BinanceFuturesPrivate | None = None

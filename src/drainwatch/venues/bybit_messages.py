@@ -52,7 +52,8 @@ class Execution(Struct, frozen=True, kw_only=True, rename="camel"):
     exec_time: Ms
     side: Literal["Buy", "Sell"]
     exec_type: str = ""
-    order_id: str | None = None
+    order_id: str
+    """Always there, if empty: with the id it says which fill this is, here as in the venue's list."""
     order_link_id: str | None = None
     order_type: str | None = None
     create_type: str | None = None

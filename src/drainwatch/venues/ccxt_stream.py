@@ -409,7 +409,7 @@ class CcxtStream:
         known_to_move, self._moved = self._moved, set()
         if before is None or not self._rest.lists_fills or not await self._rest.symbol_needed():
             return
-        moved = changed(before, totals) - known_to_move
+        moved = changed(before, totals)
         if not moved:
             return
         listed = {
@@ -419,7 +419,7 @@ class CcxtStream:
             # A coin listed since the markets were loaded.
             self._unlisted_tried |= moved - listed
             await self._sink.rows(await self._rest.markets(reload=True), self._clock.now_ns())
-        symbols = candidates(moved, self.known, self._rest.by_symbol.values())
+        symbols = candidates(moved, self.known, self._rest.by_symbol.values(), explained=known_to_move)
         if symbols:
             # Since the look before: `_since_ns` has moved on already.
             fills = await self._rest.my_trades(symbols, looked_ns)

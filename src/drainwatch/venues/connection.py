@@ -98,6 +98,11 @@ class Connection:
         if new and self._session is not None:
             self._session.want(new)
 
+    def renew(self, why: str) -> None:
+        """End the connection, if there is one, so that another is made at once."""
+        if self._session is not None:
+            self._session.close(End(why, planned=True))
+
     async def run(self) -> None:
         """Keep the stream up until cancelled."""
         try:

@@ -42,7 +42,7 @@ def candidates(
     markets: Iterable[Market],
     most: int = 60,
     *,
-    beside: Collection[str] = (),
+    explained: Collection[str] = (),
 ) -> set[str]:
     """Give the symbols to ask for, none of which is known.
 
@@ -52,27 +52,23 @@ def candidates(
     Parameters
     ----------
     moved
-        Currencies whose total changed without a known fill.
+        Currencies whose total changed.
     known
         Symbols that are asked for anyway.
     most
         So many at the most: each costs a request.
-    beside
-        Currencies that known fills moved, but maybe others as well: the other half of a market's two.
+    explained
+        Those of the currencies that known fills moved. That isn't all that may have moved them: the bot
+        trades two coins for one currency while a thief swaps the one for the other.
     """
     spot = [market for market in markets if not market.settle]
-    either = {*moved, *beside}
-    between = {
-        m.symbol
-        for m in spot
-        if m.base in either and m.quote in either and (m.base in moved or m.quote in moved)
-    }
-    paired = {currency for m in spot if m.symbol in between for currency in (m.base, m.quote)}
-    found = sorted(between - set(known))
+    pairs = [market for market in spot if market.base in moved and market.quote in moved]
+    paired = {currency for market in pairs for currency in (market.base, market.quote)}
+    pairs.sort(key=lambda m: ((m.base in explained) + (m.quote in explained), m.symbol))
+    found = [market.symbol for market in pairs if market.symbol not in known]
+    lone = set(moved) - set(explained) - paired
     for quote in USUAL_QUOTES:
         found += sorted(
-            m.symbol
-            for m in spot
-            if m.quote == quote and m.base in moved and m.base not in paired and m.symbol not in known
+            m.symbol for m in spot if m.quote == quote and m.base in lone and m.symbol not in known
         )
     return set(found[:most])

@@ -242,7 +242,7 @@ class Hyperliquid(Conversation):
             side="buy" if item.side == "B" else "sell",
             price=item.px,
             amount=item.sz,
-            order=None if item.oid is None else str(item.oid),
+            order=str(item.oid),
             client_order_id=item.cloid or None,
             taker_or_maker=None if item.crossed is None else "taker" if item.crossed else "maker",
             fee_cost=fee,

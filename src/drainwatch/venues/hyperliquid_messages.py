@@ -44,7 +44,8 @@ class UserFill(Struct, frozen=True, kw_only=True, rename="camel"):
     """`B` bought, `A` sold."""
     time: Ms
     tid: Whole
-    oid: Whole | None = None
+    oid: Whole
+    """Always there: with the id it says which fill this is, here as in the venue's list."""
     cloid: str | None = None
     crossed: bool | None = None
     dir: str | None = None

@@ -45,7 +45,8 @@ class FilledOrder(Struct, frozen=True, kw_only=True, rename="camel"):
     fill_px: Above0
     fill_time: Ms
     side: Literal["buy", "sell"]
-    ord_id: str | None = None
+    ord_id: str
+    """Always there: with the id it says which fill this is, here as in the venue's list."""
     cl_ord_id: str | None = None
     ord_type: str | None = None
     exec_type: str | None = None

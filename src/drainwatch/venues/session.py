@@ -7,6 +7,7 @@ read by a task of their own, in bunches, and time passes in others.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ _WAITING_FRAMES = 8192
 _WAITING_BYTES = 8 << 20
 _WAITING_ANSWERS = 10_000
 _SHOWN_BYTES = 500
+_SIGNATURE = re.compile(r'"(?:signature|sign)": ?"([^"]{16,})"|"([0-9a-f]{64})"')
 _RULES = {1002, 1003, 1007, 1009}
 _CLEAN = {1000, 1001, 1012}  # done, going away, restarting: ends that a venue plans
 
@@ -161,6 +163,8 @@ class Session:
         self._over = False
         self._heard_at = self._loop.time()
         self._answers: deque[str] = deque()
+        self._signatures: list[bytes] = []
+        """Of what was sent: a venue's error may repeat it."""
         self._to_send = asyncio.Event()
         self._nap: asyncio.Future[None] | None = None
         self._nap_until_ns: int | None = None
@@ -285,7 +289,7 @@ class Session:
         for frame in bunch.frames:
             counts.bytes += len(frame)
             if self._recorder is not None:
-                self._recorder.record(self._protocol.stream, received_ns, frame)
+                self._recorder.record(self._protocol.stream, received_ns, self._unsigned(frame))
             try:
                 reading = take(frame, received_ns)
             except Exception as error:  # noqa: BLE001 - an error of ours must not make the watch deaf
@@ -301,6 +305,13 @@ class Session:
             counts.frames += len(bunch.frames)
             counts.last_frame_ns = received_ns
         await self._hand_over(rows, received_ns)
+
+    def _unsigned(self, frame: bytes) -> bytes:
+        """Give a frame as it is recorded: without signatures of ours, of the same length."""
+        for signature in self._signatures:
+            if signature in frame:
+                frame = frame.replace(signature, b"*" * len(signature))
+        return frame
 
     async def _hand_over(self, rows: list[Row], received_ns: int) -> None:
         self._counts.rows += len(rows)
@@ -323,6 +334,9 @@ class Session:
         if reading.send:
             self._asked = True
             self._answers += reading.send
+            if self._recorder is not None:
+                found = [max(match) for text in reading.send for match in _SIGNATURE.findall(text)]
+                self._signatures += [signature.encode() for signature in found]
             self._to_send.set()
             if len(self._answers) > _WAITING_ANSWERS:
                 self._answers.clear()

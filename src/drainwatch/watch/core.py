@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -17,10 +17,10 @@ import msgspec
 
 from drainwatch.engine import Block, Engine
 from drainwatch.errors import StateError
-from drainwatch.events import Names
+from drainwatch.events import NS_PER_S, Names
 from drainwatch.fair import SOURCES
 from drainwatch.kernel import JUDGED
-from drainwatch.rows import Fill, Market, Row
+from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
 from drainwatch.watch.encoding import batch_of, unfit
 from drainwatch.watch.intake import HOLD_BACK_NS, ROWS_LAST, WAIT_NS, Intake, Remembered, sort_key
 
@@ -152,7 +152,11 @@ class Core:
         self._engine = make_engine(self.names)
         self.intake = self._new_intake()
         self._untaken: list[tuple[int, Row]] = []
-        self._unkept = Outcome()
+        self._outcome = Outcome()
+        self._unkept: list[dict[str, Any]] = []
+        """Incidents that the store couldn't take."""
+        self._doubtful = False
+        """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
         self._told: dict[str, dict[str, Any]] = {}
         self.on_turn: Callable[[int, list[Key]], None] | None = None
@@ -197,7 +201,10 @@ class Core:
         """
         did = False
         repeated: list[Key] = []
+        self._keep_rest()
         try:
+            if self._doubtful:
+                self._take_kept()
             if not self._untaken:
                 self._untaken = self.intake.take(now_ns)
                 did = bool(self._untaken)
@@ -210,17 +217,34 @@ class Core:
             if deadline is not None and now_ns - self._hold_back_ns >= deadline:
                 did = True
                 self._pass(max(deadline, self.intake.last_ns))
-            self._keep()
         finally:
             if did and self.on_turn is not None:
                 self.on_turn(now_ns, repeated)
-        outcome, self._unkept = self._unkept, Outcome()
+        with suppress(StateError):  # the next call begins with that; these verdicts count already
+            self._keep_rest()
+        outcome, self._outcome = self._outcome, Outcome()
         return outcome
+
+    def _take_kept(self) -> None:
+        """The store said that it failed, as the connection was lost: see whether it had kept the entry."""
+        kept_after_all = next(iter(self._store.entries(self.journalled)), None)
+        self._doubtful = False
+        if kept_after_all is None:
+            return
+        self.journalled = kept_after_all[0]
+        entry = read_entry(kept_after_all[1])
+        if isinstance(entry, int):
+            self._advance(entry)
+            self.intake.pass_by(entry)
+        else:
+            self._untaken = []
+            self._feed(entry)
 
     def _journal(
         self, timed: list[tuple[int, Row]], now_ns: int, repeated: list[Key]
     ) -> list[tuple[int, Row]]:
         fills = [row for _, row in timed if type(row) is Fill]
+        self._doubtful = True
         with self._store.transaction():
             if fills:
                 is_new = self._store.add_fills(fills, now_ns)
@@ -232,13 +256,13 @@ class Core:
                     self.repeated += len(timed) - len(kept)
                     timed = kept
             number = self._store.append(_encoder.encode(timed)) if timed else self.journalled
-        self.journalled = number
+        self.journalled, self._doubtful = number, False
         return timed
 
     def _feed(self, timed: Sequence[tuple[int, Row]]) -> None:
         self._engine.feed(batch_of(self.names, timed))
         blocks, changed = self._engine.take_outputs()
-        outcome = self._unkept
+        outcome = self._outcome
         outcome.n_rows += len(timed)
         if blocks:
             fills = [row for _, row in timed if type(row) is Fill]
@@ -249,7 +273,7 @@ class Core:
                 at += len(block.fills)
                 if self.on_block is not None:
                     self.on_block(block)
-        outcome.incidents += [incident.to_dict() for incident in changed]
+        self._unkept += [incident.to_dict() for incident in changed]
 
     def _pass(self, until_ns: int) -> None:
         """Let time pass: quiet incidents are closed, and what comes later counts later.
@@ -257,29 +281,41 @@ class Core:
         It is in the journal, too: whether an incident was closed before a late fill is no matter of when
         somebody looked.
         """
+        self._doubtful = True
         self.journalled = self._store.append(_encoder.encode(until_ns))
+        self._doubtful = False
         self._advance(until_ns)
         self.intake.pass_by(until_ns)
 
     def _advance(self, until_ns: int) -> None:
         self._engine.advance(until_ns)
         _, changed = self._engine.take_outputs()
-        self._unkept.incidents += [incident.to_dict() for incident in changed]
+        self._unkept += [incident.to_dict() for incident in changed]
 
-    def _keep(self) -> None:
-        incidents = self._unkept.incidents
-        if not incidents:
+    def _keep_rest(self) -> None:
+        """Keep and post incidents that are new or changed."""
+        if not self._unkept:
             return
         with self._store.transaction():
-            for incident in incidents:
+            for incident in self._unkept:
                 self._store.save_incident(incident)
                 if self._post is not None:
                     self._post(incident, self._told.get(incident["id"]))
-        for incident in incidents:
+        kept, self._unkept = self._unkept, []
+        for incident in kept:
             self._told[incident["id"]] = incident
+        self._outcome.incidents += kept
+
+    def oldest_unkept_ns(self, account: str) -> int | None:
+        """Time of the oldest fill of an account that isn't in the journal yet; None: all are."""
+        times = [self.intake.oldest_fill_ns(account)]
+        times += [row.ts_ns for _, row in self._untaken if isinstance(row, Fill) and row.account == account]
+        return min((t for t in times if t is not None), default=None)
 
     def next_ns(self) -> int | None:
         """When `judge` has something to do though nothing comes in."""
+        if self._unkept or self._doubtful:
+            return 0
         deadline = self._engine.next_deadline()
         soonest = self.intake.next_ns()
         if deadline is None:
@@ -294,9 +330,6 @@ class Core:
 
         What a snapshot doesn't have is judged again, and what it says again is in the store already.
         """
-        # the kernel is compiled once a version, which takes a minute: now, and not at the first fill
-        self._engine.feed(batch_of(self.names, ()))
-        self._engine.take_outputs()
         snapshots = self._store.snapshots()
         self.journalled = self._last_ns = 0
         for number, snapshot in snapshots:
@@ -330,12 +363,12 @@ class Core:
                 self._advance(entry)
             else:
                 self._feed(entry)
-            self._keep()
-            self._unkept = Outcome()
+            self._keep_rest()
             self.journalled = number
             count += 1
             if on_step is not None:
                 on_step(count)
+        self._outcome = Outcome()
         self.intake.resume(Remembered(last_ns, last_fill, sorted(self.heard()), [], []))
         return count
 
@@ -344,7 +377,8 @@ class Core:
         return self._engine.heard()
 
     def snapshot(self) -> None:
-        """Keep the engine's state as of the last journal entry."""
+        """Keep the engine's state as of the last journal entry, and before it what the state has told."""
+        self._keep_rest()
         state = self._engine.snapshot()
         head = self.intake.last_ns.to_bytes(8, "little")
         with self._store.transaction():
@@ -391,6 +425,43 @@ class Core:
     def state(self) -> bytes:
         """The engine's whole state: equal states are equal bytes."""
         return self._engine.snapshot()
+
+
+def warm_up(make_engine: Callable[[Names], Engine]) -> None:
+    """Have all kernels compiled, or read from their cache, before anything is heard.
+
+    The first start of a version compiles for up to a minute, and while a kernel is compiled no frame is
+    read and no ping answered: that mustn't happen at an account's first fill.
+    """
+    names = Names()
+    engine = make_engine(names)
+    at, symbol = "x", "A/B"
+    at_ns = [NS_PER_S * (1_000 + i) for i in range(6)]
+    rows: list[Row] = [
+        Market(exchange=at, symbol=symbol, venue_symbol="AB", base="A", quote="B", tick_size=0.1),
+        Candle(
+            exchange=at, symbol=symbol, ts_ns=at_ns[0], open=1.0, high=1.0, low=1.0, close=1.0, volume=1.0
+        ),
+        Trade(exchange=at, symbol=symbol, ts_ns=at_ns[1], price=1.0, amount=1.0, id="1", side="buy"),
+        Quote(exchange=at, symbol=symbol, ts_ns=at_ns[2], bid=0.9, ask=1.1),
+        Balance(exchange=at, account="a", currency="B", ts_ns=at_ns[3], total=100.0),
+        BotOrder(account="a", order="1", ts_ns=at_ns[4]),
+        # so bad that it is flagged, and explained: kernels for that, too
+        Fill(
+            exchange=at,
+            symbol=symbol,
+            account="a",
+            id="1",
+            ts_ns=at_ns[5],
+            side="buy",
+            price="90",
+            amount="1",
+            cost="90",
+        ),
+    ]
+    engine.feed(batch_of(names, [(0 if isinstance(row, Market) else row.ts_ns, row) for row in rows]))
+    engine.take_outputs()
+    engine.advance(at_ns[5])
 
 
 def _unpacker(*wanted: str) -> struct.Struct:

@@ -8,14 +8,14 @@ said.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime
-from typing import Final, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 import msgspec
 
-from drainwatch.errors import KeyRefusedError, VenueError
+from drainwatch.errors import StateError, VenueError
 from drainwatch.events import NS_PER_S
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.rows import Candle, Fill, Market, Row
@@ -23,28 +23,19 @@ from drainwatch.tape import MARKETS, Strand
 from drainwatch.venues.catalogue import NATIVE, Streams, native_streams
 from drainwatch.venues.ccxt_stream import CcxtStream
 from drainwatch.venues.connection import Connection
-from drainwatch.venues.discovery import candidates, changed, explained
 from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import BadMessage, Credentials, StreamSource
 from drainwatch.venues.rest import Rest
+from drainwatch.watch.backfill import Backfill
 from drainwatch.watch.health import StreamStatus
 from drainwatch.watch.hub import Hub
 from drainwatch.watch.silence import Voice
 from drainwatch.watch.wanted import wanted
 
-OVERLAP_NS: Final = 60 * NS_PER_S
-"""What is asked for again: fills are listed a little after they happen."""
 PAST_NS: Final = 24 * 3600 * NS_PER_S
 """How much of a market's past is asked for when it turns up."""
 TOGETHER_S: Final = 1.0
 """So long is waited for the past of further markets; fills wait a little longer than that (`WAIT_NS`)."""
-RETRY_S: Final = 2.0
-LAST_RETRY_S: Final = 120.0
-TOLD_AFTER_S: Final = 10.0
-DOUBT_S: Final = 1.0
-"""After a private message that isn't understood, the venue's list is looked at so soon."""
-
-T = TypeVar("T")
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -95,6 +86,7 @@ class Followed:
         self.name, self.exchange = name, exchange
         self.connections: list[Connection] = []
         self.ccxt: CcxtStream | None = None
+        self._private: list[Connection] = []
         self._public: list[tuple[Connection, Callable[[Market], bool]]] = []
         self._rest, self._hub, self._clock = rest, hub, clock
         self._credentials, self._address = credentials, address
@@ -106,14 +98,22 @@ class Followed:
         self._wanted: set[str] = set()
         self._told_markets: set[str] = set()
         self._fresh: asyncio.Queue[set[str]] = asyncio.Queue()
-        self._doubt: asyncio.Queue[None] = asyncio.Queue()
-        self._totals = self._remembered_totals()
-        self._filling = asyncio.Lock()
-        self._recent: list[Fill] = []
         hub.voices.append(self._voices)
         self._group: asyncio.TaskGroup | None = None
         self._streams: Streams | None = None
         self._relisting: asyncio.Task[None] | None = None
+        self._backfill = Backfill(
+            name,
+            exchange,
+            rest,
+            hub,
+            clock,
+            deliver=self._deliver,
+            traded=self._traded,
+            markets=self._markets,
+            relist=self._relist,
+            deaf=self._deaf,
+        )
 
     # --- the streams' sink ---------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ class Followed:
                 told += self._tell_market(row.symbol)
                 if row.symbol not in self._traded:
                     new.add(row.symbol)
-                self._recent.append(row)
+                self._backfill.told(row)
             out.append(row)
         if new:
             self.seen(self.exchange, new)
@@ -151,7 +151,8 @@ class Followed:
         """A stream stands: fill in what may have been missed."""
         if "public" in stream:
             return
-        await self._fill_in(stream, first=first)
+        del first
+        await self._backfill.stands()
 
     def notice(self, notice: Notice) -> None:
         """Pass a notice on."""
@@ -160,8 +161,8 @@ class Followed:
     def bad(self, message: BadMessage) -> None:
         """Pass on what isn't understood; it may have been a fill, so look at the venue's list soon."""
         self._hub.bad(message)
-        if self._group is not None and "public" not in message.stream and self._doubt.empty():
-            self._doubt.put_nowait(None)
+        if self.ccxt is None and "public" not in message.stream:
+            self._backfill.doubt()
 
     def seen(self, exchange: str, symbols: set[str]) -> None:
         """Follow markets that the account trades."""
@@ -170,7 +171,8 @@ class Followed:
         if not new:
             return
         self._traded |= new
-        self._hub.store.set_value(f"traded/{self.name}", json.dumps(sorted(self._traded)).encode())
+        with contextlib.suppress(StateError):  # the next look at the venue's list keeps them
+            self._hub.store.set_value(f"traded/{self.name}", json.dumps(sorted(self._traded)).encode())
         self._fresh.put_nowait(new)
 
     def unlisted(self, exchange: str, names: set[str]) -> None:
@@ -184,7 +186,7 @@ class Followed:
             markets = await self._rest.markets(reload=True)
         except VenueError:
             return  # the stream asks again, and gives its fills under the venue's own name after a while
-        self._markets |= {market.symbol: market for market in markets}
+        self._markets.update({market.symbol: market for market in markets})
         self._tape_markets(markets)
         if self._streams is not None:
             self._streams.relist(markets)
@@ -240,8 +242,8 @@ class Followed:
             await self._rest.close()
 
     async def _run_native(self, group: asyncio.TaskGroup) -> None:
-        markets = await self._persist("listing its markets", self._rest.markets)
-        self._markets = {market.symbol: market for market in markets}
+        markets = await self._backfill.persist("listing its markets", self._rest.markets)
+        self._markets.update({market.symbol: market for market in markets})
         streams = self._streams = native_streams(
             self.exchange,
             markets,
@@ -252,7 +254,9 @@ class Followed:
             **self._urls,
         )
         if self._tape is not None and self._credentials is not None:
-            self._tape.hide(self._credentials.key)
+            for part in (self._credentials.key, self._credentials.secret, self._credentials.passphrase):
+                with contextlib.suppress(ValueError):  # too short to be told from other words, or none
+                    self._tape.hide(part)
         self._tape_markets(markets)
         for source in streams.private:
             self._connect(group, source, self.name, _is_told if not streams.public else None)
@@ -260,7 +264,7 @@ class Followed:
             self._connect(group, source, "", belongs)
         self._fresh.put_nowait(set(self._traded))
         group.create_task(self._follow_markets())
-        group.create_task(self._look_again())
+        group.create_task(self._backfill.run(self._backfill_s))
 
     def _connect(
         self,
@@ -279,16 +283,19 @@ class Followed:
             account=account,
         )
         self.connections.append(connection)
+        if account:
+            self._private.append(connection)
         if belongs is not None:
             self._public.append((connection, belongs))
         group.create_task(connection.run())
 
     async def _run_ccxt(self, group: asyncio.TaskGroup) -> None:
-        since_ns = self._cursor_ns() or self._clock.now_ns()
+        since_ns = self._backfill.begin()
         self.ccxt = CcxtStream(self._rest, self, self._clock, symbols=self._traded, since_ns=since_ns)
         group.create_task(self.ccxt.run())
         self._fresh.put_nowait(set(self._traded))
         group.create_task(self._follow_markets())
+        group.create_task(self._backfill.run(self._backfill_s))
 
     # --- markets -------------------------------------------------------------------------------------
 
@@ -343,132 +350,17 @@ class Followed:
 
     # --- holes ---------------------------------------------------------------------------------------
 
-    async def _look_again(self) -> None:
-        """Look at the venue's own list of fills now and then: a stream may be deaf without knowing."""
-        while True:
-            timer = asyncio.ensure_future(self._clock.sleep(self._backfill_s))
-            doubt = asyncio.ensure_future(self._doubt.get())
-            try:
-                await asyncio.wait({timer, doubt}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                timer.cancel()
-                doubt.cancel()
-            if not timer.done():
-                await self._clock.sleep(DOUBT_S)  # one damaged message seldom comes alone
-            await self._fill_in("on a timer", first=False)
+    async def _deliver(self, rows: Sequence[Row]) -> None:
+        await self._pass(rows, self._clock.now_ns())
 
-    async def _fill_in(self, stream: str, *, first: bool) -> None:
-        """Ask for fills since the last time that all were known."""
-        async with self._filling:
-            asked_ns = self._clock.now_ns()
-            since_ns = self._cursor_ns()
-            if since_ns is None:  # the first start: what was before isn't watched
-                totals = await self._take_balances()
-                if totals is not None:
-                    self._keep_totals(totals)
-                self._set_cursor(asked_ns)
-                return
-            if not self._rest.lists_fills:
-                self._gap(since_ns, asked_ns, "the venue lists no fills")
-                self._set_cursor(asked_ns)
-                return
-            before = self._hub.core.judged
-            fills = await self._persist(
-                "asking for fills that may have been missed",
-                lambda: self._rest.my_trades(sorted(self._traded), since_ns - OVERLAP_NS),
-                since_ns=since_ns,
-            )
-            await self._pass(fills, self._clock.now_ns())
-            fills = await self._discover(since_ns)
-            if fills:
-                await self._pass(fills, self._clock.now_ns())
-            self._set_cursor(asked_ns)
-            self._recent = [fill for fill in self._recent if fill.ts_ns > asked_ns - 2 * OVERLAP_NS]
-            found = self._hub.core.judged - before
-            if found and stream == "on a timer" and not first:
-                self._hub.counts["found late"] += found
-
-    async def _discover(self, since_ns: int) -> list[Fill]:
-        """Ask for fills of markets that only the balances tell of."""
-        totals = await self._take_balances()
-        if totals is None:
-            return []
-        before = self._totals
-        self._keep_totals(totals)
-        if before is None or not await self._rest.symbol_needed():
-            return []
-        moved = changed(before, totals)
-        strange = moved - explained(self._recent, self._markets)
-        maybe = candidates(strange, self._traded, self._markets.values(), beside=moved) if strange else set()
-        if not maybe:
-            return []
-        try:
-            fills = await self._rest.my_trades(sorted(maybe), since_ns - OVERLAP_NS)
-        except VenueError as error:
-            self._gap(since_ns, self._clock.now_ns(), str(error))
-            return []
-        self.seen(self.exchange, {fill.symbol for fill in fills})
-        return fills
-
-    async def _take_balances(self) -> dict[str, float] | None:
-        try:
-            balances = await self._rest.balances()
-        except VenueError:
-            return None  # the key's own check tells; without balances shares of equity are unknown
-        await self._hub.rows(balances, self._clock.now_ns())
-        return {row.currency: row.total for row in balances}
-
-    async def _persist(
-        self, doing: str, ask: Callable[[], Awaitable[T]], *, since_ns: int | None = None
-    ) -> T:
-        """Ask until there is an answer; say so once it takes long."""
-        began_ns = self._clock.now_ns()
-        wait_s = RETRY_S
-        told = refused = False
-        while True:
-            try:
-                answer = await ask()
-            except VenueError as error:
-                now_ns = self._clock.now_ns()
-                if isinstance(error, KeyRefusedError) and not refused:
-                    refused = True
-                    self._say(NoticeKind.KEY_REFUSED, f"{doing}: {error}", since_ns)
-                elif not told and now_ns - began_ns >= TOLD_AFTER_S * NS_PER_S:
-                    told = True
-                    self._gap(began_ns if since_ns is None else since_ns, None, f"{doing}: {error}")
-                await self._clock.sleep(wait_s)
-                wait_s = min(2.0 * wait_s, LAST_RETRY_S)
-                continue
-            if told or refused:
-                self._say(NoticeKind.STREAM_BACK, f"{doing}: the venue answers again", None)
-            return answer
-
-    def _gap(self, since_ns: int, until_ns: int | None, why: str) -> None:
-        until = "now" if until_ns is None else _time(until_ns)
-        self._hub.notice(
-            Notice(
-                kind=NoticeKind.GAP,
-                ts_ns=self._clock.now_ns(),
-                exchange=self.exchange,
-                account=self.name,
-                since_ns=since_ns,
-                until_ns=until_ns,
-                text=f"Fills of {self.name} at {self.exchange} from {_time(since_ns)} to {until} may be "
-                f"missing: {why}. Look at the exchange's own list.",
-            )
-        )
-
-    def _say(self, kind: NoticeKind, text: str, since_ns: int | None) -> None:
-        self._hub.notice(
-            Notice(
-                kind=kind,
-                ts_ns=self._clock.now_ns(),
-                exchange=self.exchange,
-                account=self.name,
-                since_ns=since_ns,
-                text=f"{self.name} at {self.exchange}: {text}.",
-            )
-        )
+    def _deaf(self, what: str) -> None:
+        """Have the account's streams made anew that stand, but were found deaf."""
+        deaf = [one for one in self._private if one.counts.connected]
+        if not deaf:
+            return
+        self._backfill.say(NoticeKind.SILENCE, what, None)
+        for connection in deaf:
+            connection.renew("it didn't tell of fills that the exchange lists")
 
     # --- what is remembered --------------------------------------------------------------------------
 
@@ -476,26 +368,7 @@ class Followed:
         value = self._hub.store.value(f"{what}/{self.name}")
         return set(json.loads(value)) if value else set()
 
-    def _remembered_totals(self) -> dict[str, float] | None:
-        value = self._hub.store.value(f"totals/{self.name}")
-        return json.loads(value) if value else None
-
-    def _keep_totals(self, totals: dict[str, float]) -> None:
-        self._totals = totals
-        self._hub.store.set_value(f"totals/{self.name}", json.dumps(totals).encode())
-
-    def _cursor_ns(self) -> int | None:
-        value = self._hub.store.value(f"known until/{self.name}")
-        return int(value) if value else None
-
-    def _set_cursor(self, until_ns: int) -> None:
-        self._hub.store.set_value(f"known until/{self.name}", str(until_ns).encode())
-
 
 def _is_told(market: Market) -> bool:
     del market
     return True
-
-
-def _time(ns: int) -> str:
-    return datetime.fromtimestamp(ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -44,6 +44,8 @@ DAY_NS: Final = 86_400 * NS_PER_S
 EPOCH: Final = date(1970, 1, 1)
 TAPED: Final = "watch"
 """Name of the watch itself on a tape, beside those of streams."""
+MOST_UNSAID: Final = 1_000
+"""Notices that are kept in mind while the store doesn't take them."""
 
 _log = logging.getLogger("drainwatch.watch")
 
@@ -111,6 +113,7 @@ class Hub:
         self.verdicts: deque[Verdict] = deque(maxlen=RECENT)
         self.notices: deque[Notice] = deque(maxlen=RECENT)
         self.counts: Counter[str] = Counter()
+        self._unsaid: deque[tuple[str, Notice]] = deque(maxlen=MOST_UNSAID)
         self.told: Counter[str] = Counter()
         """Notices by kind."""
         self.bad_by_stream: Counter[str] = Counter()
@@ -191,13 +194,20 @@ class Hub:
         )
         what = (notice.kind, notice.exchange, notice.account, notice.stream, notice.ts_ns, notice.text)
         key = hashlib.blake2b(repr(what).encode(), digest_size=12).hexdigest()
-        try:
-            with self.store.transaction():
-                post_notice(self.store, self._alarmed, key, notice, self.clock.now_ns())
-        except StateError as error:
-            self._fail(error)
+        self._unsaid.append((key, notice))
+        self._say_rest()
         self._publish({"type": "notice", **_plain(notice)})
         self.on_post()
+
+    def _say_rest(self) -> None:
+        """Keep and post the notices that the store hasn't taken yet."""
+        try:
+            while self._unsaid:
+                with self.store.transaction():
+                    post_notice(self.store, self._alarmed, *self._unsaid[0], self.clock.now_ns())
+                self._unsaid.popleft()
+        except StateError as error:
+            self._fail(error)
 
     def bad(self, message: BadMessage) -> None:
         """Count a message that isn't understood; tell of it once an hour a stream."""
@@ -229,6 +239,7 @@ class Hub:
         if self.failing is not None:
             self.failing = None
             _log.warning("the store takes rows again")
+            self._say_rest()
         if outcome.verdicts:
             came_ns = now_ns if received_ns is None else received_ns
             took_ns = self.clock.now_ns() - came_ns

@@ -135,6 +135,10 @@ class Intake:
         """Fills that wait to be taken."""
         return len(self._fills)
 
+    def oldest_fill_ns(self, account: str) -> int | None:
+        """Time of the oldest fill of an account that waits; None: none does."""
+        return min((w.fill.ts_ns for w in self._fills if w.fill.account == account), default=None)
+
     def remembered(self) -> Remembered:
         """What is known beside the rows that wait."""
         return Remembered(

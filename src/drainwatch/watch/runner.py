@@ -33,6 +33,7 @@ from drainwatch.venues.clock import SystemClock
 from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import Credentials
 from drainwatch.venues.rest import Rest
+from drainwatch.watch.core import warm_up
 from drainwatch.watch.followed import Followed
 from drainwatch.watch.health import HealthServer, Status
 from drainwatch.watch.hub import Hub, channels_from
@@ -83,6 +84,7 @@ class Watch:
                 quiet_hours=settings.incidents.quiet_hours,
             )
 
+        warm_up(new_engine)
         channels = [
             Channel(name=c.name, kind=c.kind.value, url=channel_url(c, environ), chat_id=c.chat_id)
             for c in settings.channels

@@ -76,10 +76,11 @@ class Order:
 
     def pays(self, amount: int, price: int) -> tuple[str, int]:
         """Give the currency that it gives away for an amount at a price, and the most of it."""
+        listing = self.book.listing
         if not self.buy:
-            return self.book.listing.base, amount * AMOUNT_TO_MONEY
-        cost = amount * price
-        return self.book.listing.quote, cost + self.account.worst_fee(cost)
+            return listing.held, amount * AMOUNT_TO_MONEY
+        cost = listing.cost(amount, price)
+        return listing.quote, cost + self.account.worst_fee(cost, in_quote=bool(listing.settle))
 
     def release(self) -> None:
         """Give back what it keeps reserved beyond what its open rest may cost."""
@@ -97,24 +98,25 @@ class Order:
         `fee` is money and currency where it isn't what the account usually pays.
         """
         account, listing, free = self.account, self.book.listing, self.account.free
-        cost, base = price * amount, amount * AMOUNT_TO_MONEY
+        cost, base = listing.cost(amount, price), amount * AMOUNT_TO_MONEY
         self.filled += amount
         self.spent += cost
         self.updated_ms = account.updated_ms = ms
         self.status = "PARTIALLY_FILLED" if self.left else "FILLED"
         self.release()
         given, paid, received, gained = (
-            (listing.quote, cost, listing.base, base)
+            (listing.quote, cost, listing.held, base)
             if self.buy
-            else (listing.base, base, listing.quote, cost)
+            else (listing.held, base, listing.quote, cost)
         )
         if fee is None:
-            currency = listing.quote if account.fee_in_quote else received
+            currency = listing.quote if account.fee_in_quote or listing.settle else received
             fee = account.fee(cost if currency == listing.quote else base, maker=maker), currency
         free[given] = free.get(given, 0) - paid
         free[received] = free.get(received, 0) + gained
         free[fee[1]] = free.get(fee[1], 0) - fee[0]
-        execution = Execution(self, trade_id, ms, price, amount, cost, fee[0], fee[1], maker)
+        mark = self.book.mark_now()
+        execution = Execution(self, trade_id, ms, price, amount, cost, fee[0], fee[1], maker, mark)
         if account.remembers:
             account.executions.append(execution)
             account.by_symbol.setdefault(listing.symbol, []).append(execution)
@@ -134,6 +136,8 @@ class Execution(Struct, frozen=True):
     """Charge positive, rebate negative; money of `fee_currency`."""
     fee_currency: str
     maker: bool
+    mark: int = 0
+    """Mark price then, of a perpetual; 0 without."""
 
     def fill(self, exchange: str) -> Fill:
         """Give it as a row of `fills`, with the strings that go over the wire."""
@@ -154,6 +158,7 @@ class Execution(Struct, frozen=True):
             taker_or_maker="maker" if self.maker else "taker",
             fee_cost=money_text(self.fee),
             fee_currency=self.fee_currency,
+            mark=price_text(self.mark) if self.mark else None,
         )
 
 
@@ -167,6 +172,8 @@ class Key:
     """Of HMAC; empty for an Ed25519 key."""
     verify: Verify | None = field(default=None, repr=False)
     """Of an Ed25519 key; None for HMAC."""
+    passphrase: str = field(default="", repr=False)
+    """What OKX wants beside the secret."""
     created_ms: int = 0
     can_trade: bool = True
     can_withdraw: bool = False
@@ -202,14 +209,20 @@ class Account:
         return self.free.get(currency, 0) + self.locked.get(currency, 0)
 
     def currencies(self) -> list[str]:
-        """Give the currencies that it has or had."""
-        return sorted(self.free.keys() | self.locked.keys())
+        """Give the currencies that it has or had, without positions."""
+        return sorted(name for name in self.free.keys() | self.locked.keys() if not is_position(name))
 
     def fee(self, cost: int, *, maker: bool) -> int:
         """Give the fee of a cost or of what was received; a rebate is negative."""
         rate = self.maker_fee if maker else self.taker_fee
         return cost * rate // MILLION if rate >= 0 else -(cost * -rate // MILLION)
 
-    def worst_fee(self, cost: int) -> int:
+    def worst_fee(self, cost: int, *, in_quote: bool = False) -> int:
         """Give what a buyer must have beyond the cost to pay the fee."""
-        return cost * max(self.maker_fee, self.taker_fee, 0) // MILLION if self.fee_in_quote else 0
+        in_quote = in_quote or self.fee_in_quote
+        return cost * max(self.maker_fee, self.taker_fee, 0) // MILLION if in_quote else 0
+
+
+def is_position(currency: str) -> bool:
+    """Tell whether a name is that of a position rather than a currency's; a position may be short."""
+    return ":" in currency

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
-from time import monotonic
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from drainwatch.lab.exchange import operations, signatures
 from drainwatch.lab.exchange.accounts import Key, RefusedError
-from drainwatch.lab.exchange.connections import PONG, Connection
+from drainwatch.lab.exchange.carrier import carry
+from drainwatch.lab.exchange.connections import Connection
 from drainwatch.lab.exchange.faults import Faults
 from drainwatch.lab.exchange.hub import STREAM, Hub
 from drainwatch.lab.exchange.operations import Parameters, whole
@@ -21,10 +19,6 @@ from drainwatch.lab.exchange.operations import Parameters, whole
 MOST_STREAMS = 1_024
 MOST_A_SECOND = 5
 """Messages that a client may send to the public streams."""
-
-_CLOSE_S = 1.0
-_TOO_MANY = 1008
-_POLL_S = 0.02
 
 _PUBLIC = {
     "ping": operations.ping,
@@ -75,64 +69,17 @@ class Websockets:
 
     async def api(self, request: web.Request) -> web.StreamResponse:
         """Speak the websocket API."""
-        return await self._serve(request, "api", self._answer)
+        return await carry(request, self._hub, self._faults, "api", self._answer)
 
     async def streams(self, request: web.Request) -> web.StreamResponse:
         """Speak the public streams, which may be named in the address already."""
         named = request.match_info.get("names") or request.query.get("streams", "")
         # Like Binance: a name in the address that is no stream is let pass (ccxt writes `/ws/0`).
         names = [name for name in named.split("/") if STREAM.fullmatch(name)]
-        return await self._serve(request, "stream", self._control, names)
-
-    async def _serve(
-        self,
-        request: web.Request,
-        kind: str,
-        take: Callable[[Connection, bytes], None],
-        names: list[str] | None = None,
-    ) -> web.StreamResponse:
-        """Carry a connection from its beginning to its end."""
-        response = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, timeout=_CLOSE_S)
-        await response.prepare(request)
-        transport = request.transport
-        if transport is None:
-            return response
-        connection = Connection(kind, response, transport, self._faults, self._hub.terminate)
-        connection.combined = request.path.startswith("/stream")
-        self._hub.add(connection)
-        self._hub.follow(connection, names or ())
-        pump = asyncio.create_task(connection.pump())
-        try:
-            await self._listen(connection, take)
-            while connection.half_open and not connection.gone:  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(_POLL_S)
-        finally:
-            self._hub.remove(connection)
-            pump.cancel()
-            await asyncio.wait([pump])
-            if not connection.half_open:
-                await response.close()
-        return response
-
-    async def _listen(self, connection: Connection, take: Callable[[Connection, bytes], None]) -> None:
-        recent: deque[float] = deque(maxlen=MOST_A_SECOND)
-        while True:
-            message = await connection.response.receive()
-            if message.type in {WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG}:
-                if connection.half_open:
-                    continue
-                if message.type is WSMsgType.PING:
-                    connection.control(PONG, bytes(message.data))
-                elif message.type is not WSMsgType.PONG:
-                    now = monotonic()
-                    if connection.kind == "stream" and len(recent) == MOST_A_SECOND and now - recent[0] < 1.0:
-                        await connection.response.close(code=_TOO_MANY, message=b"Too many requests")
-                        return
-                    recent.append(now)
-                    data = message.data
-                    take(connection, data.encode() if isinstance(data, str) else bytes(data))
-            else:
-                return
+        return await carry(
+            request, self._hub, self._faults, "stream", self._control, names=names,
+            most_a_second=MOST_A_SECOND,
+        )  # fmt: skip
 
     # --- the API --------------------------------------------------------------------------------------
 

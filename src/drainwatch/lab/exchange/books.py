@@ -13,6 +13,7 @@ from drainwatch.lab.exchange.prints import Prints
 from drainwatch.lab.exchange.units import amount_of, price_of
 
 _CURRENCY = re.compile(r"[A-Z0-9]{1,20}")
+_WHOLE = amount_of(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +26,41 @@ class Listing:
     lot: int = amount_of("0.00000001")
     min_notional: int = 0
     """Money of the quote that an order must be worth."""
+    settle: str = ""
+    """What a perpetual contract is paid in: the quote; empty for a spot market."""
+    contract_size: int = amount_of(1)
+    """Base that a contract is worth; amounts of a perpetual count contracts."""
 
     def __post_init__(self) -> None:
-        """Refuse what messages couldn't carry."""
+        """Refuse what messages couldn't carry, and what wouldn't add up to the last digit."""
         for currency in (self.base, self.quote):
             if not _CURRENCY.fullmatch(currency):
                 raise ValueError(f"a currency must be capitals and digits, was {currency!a}")
         if self.tick <= 0 or self.lot <= 0:
             raise ValueError(f"tick and lot of {self.symbol} must be above 0, were {self.tick}, {self.lot}")
+        if self.settle not in {"", self.quote}:
+            raise ValueError(f"{self.base}/{self.quote} must be paid in {self.quote}, was {self.settle!a}")
+        if self.contract_size <= 0 or self.tick * self.lot * self.contract_size % _WHOLE:
+            raise ValueError(f"a lot of {self.symbol} at any price must cost a whole number of units")
 
     @property
     def symbol(self) -> str:
-        """Unified name: `ETH/BTC`."""
-        return f"{self.base}/{self.quote}"
+        """Unified name: `ETH/BTC`, `BTC/USDT:USDT`."""
+        return f"{self.base}/{self.quote}:{self.settle}" if self.settle else f"{self.base}/{self.quote}"
 
     @property
     def venue_symbol(self) -> str:
-        """Name in the exchange's own messages: `ETHBTC`."""
-        return self.base + self.quote
+        """Name in Binance spot's messages: `ETHBTC`; for a perpetual only a name to keep it by."""
+        return self.symbol.replace("/", "")
+
+    @property
+    def held(self) -> str:
+        """What a buyer gets: the base, or a position by the contract's own name."""
+        return self.symbol if self.settle else self.base
+
+    def cost(self, amount: int, price: int) -> int:
+        """Give the money of the quote that an amount costs."""
+        return amount * price * self.contract_size // _WHOLE if self.settle else amount * price
 
 
 @dataclass(slots=True)
@@ -66,6 +84,8 @@ class Book:
         """Rises with each change of a level."""
         self.touched: dict[tuple[bool, int], None] | None = None
         """Levels (whether bid, price) that changed since somebody emptied it; None: nobody asks."""
+        self.mark = 0
+        """Mark price of a perpetual; 0: as the last print."""
         self._sides: dict[bool, SortedDict[int, Level]] = {True: SortedDict(), False: SortedDict()}
 
     def add(self, order: Order) -> None:
@@ -120,6 +140,12 @@ class Book:
         """Give the amount at a price, 0 without orders there."""
         level = self._sides[buy].get(_rank(buy, price))
         return level.total if level else 0
+
+    def mark_now(self) -> int:
+        """Give a perpetual's mark price; 0 where there is none."""
+        if not self.listing.settle:
+            return 0
+        return self.mark or (self.prints.last[-1].price if self.prints.last else 0)
 
     def opposing(self, *, buy: bool, limit: int) -> Iterator[Order]:
         """Go through the orders that one of a side could trade with, best first; `limit` 0 is no limit."""

@@ -76,6 +76,8 @@ class Connection:
         """Public streams."""
         self.combined = False
         """Whether public messages are wrapped with their stream's name."""
+        self.pushed = 0
+        """Messages that it was given to send."""
         self._transport = transport
         self._terminate = terminate
         self._queue: list[tuple[bytes, bool]] = []
@@ -103,6 +105,7 @@ class Connection:
         """Send a message soon. Faults happen to events, not to answers (`event=False`)."""
         if not self.half_open and not self._transport.is_closing():
             self._queue.append((payload, event))
+            self.pushed += 1
             self._wake.set()
 
     def control(self, kind: int, payload: bytes = b"") -> None:

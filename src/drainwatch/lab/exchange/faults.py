@@ -71,7 +71,9 @@ ON_REQUESTS = (
 )  # fmt: skip
 """What happens to a REST request."""
 
-_PRICE = re.compile(rb'"(L|p|b|a)":"[0-9.]+"')
+_PRICE = re.compile(rb'"(L|p|b|a|execPrice|fillPx|px)":"[0-9.]+"')
+_INNER = ("event", "data", "fills", "o")
+"""Under which names messages hold what they are about; of a list, its first row is it."""
 _HUGE = 2 << 20
 
 
@@ -184,9 +186,12 @@ class Faults:
     def _changed(self, payload: bytes, change: Callable[[dict[str, Any], str], Any]) -> bytes:
         message = msgspec.json.decode(payload)
         fields = message
-        for inner in ("event", "data"):
-            if isinstance(message, dict) and isinstance(message.get(inner), dict):
-                fields = message[inner]
+        for name in _INNER:
+            inner = fields.get(name) if isinstance(fields, dict) else None
+            if isinstance(inner, list) and inner:
+                inner = inner[0]
+            if isinstance(inner, dict):
+                fields = inner
         if isinstance(fields, dict) and fields:
             names = list(fields)
             for name in self._random.sample(names, (len(names) + 1) // 2):

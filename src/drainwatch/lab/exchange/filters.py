@@ -66,7 +66,7 @@ def sized(
         raise RefusedError(-1013, "Filter failure: PRICE_FILTER")
     if counted <= 0 or counted % listing.lot:
         raise RefusedError(-1013, "Filter failure: LOT_SIZE")
-    if limit and counted * limit < listing.min_notional:
+    if limit and listing.cost(counted, limit) < listing.min_notional:
         raise RefusedError(-1013, "Filter failure: NOTIONAL")
     return counted, limit, budget
 

@@ -1,7 +1,8 @@
 """The exchange itself, without a network: accounts, order books, and trades between them.
 
 Everything is counted in whole units, so that what the accounts hold and the fees paid always add up to
-what was brought in. What happens is told to listeners at once and in order.
+what was brought in. A perpetual contract is paid for in full, as if it were bought, and may be sold by
+who has none: there is no margin. What happens is told to listeners at once and in order.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from itertools import count
 
 from drainwatch.lab.exchange import filters
-from drainwatch.lab.exchange.accounts import Account, Execution, Order, RefusedError
+from drainwatch.lab.exchange.accounts import Account, Execution, Order, RefusedError, is_position
 from drainwatch.lab.exchange.books import Book, Listing
 from drainwatch.lab.exchange.prints import Print
 from drainwatch.lab.exchange.registry import Registry, poor
@@ -273,21 +274,24 @@ class Exchange(Registry):
             held, needed = order.pays(order.left, order.price)
             self._provide(account, held, needed)
             order.locked = needed
-            account.free[held] -= needed
+            account.free[held] = account.free.get(held, 0) - needed
             account.locked[held] = account.locked.get(held, 0) + needed
         elif order.buy:
             left, cost = order.left, 0
             for other in order.book.opposing(buy=True, limit=0):
                 part = min(left, other.left)
-                left, cost = left - part, cost + part * other.price
+                left, cost = left - part, cost + listing.cost(part, other.price)
                 if not left:
                     break
-            self._provide(account, listing.quote, cost + account.worst_fee(cost))
+            fee = account.worst_fee(cost, in_quote=bool(listing.settle))
+            self._provide(account, listing.quote, cost + fee)
         else:
             self._provide(account, *order.pays(order.left, 0))
 
     def _provide(self, account: Account, currency: str, money: int) -> None:
         """See that an account has some money free."""
+        if is_position(currency):
+            return
         lacking = money - account.free.get(currency, 0)
         if lacking > 0:
             if not account.unlimited:
@@ -356,7 +360,7 @@ class Exchange(Registry):
 
     def _tell_balances(self, account: Account, book: Book, others: Iterable[str] = ()) -> None:
         if self.listeners:
-            currencies = {book.listing.base: None, book.listing.quote: None, **dict.fromkeys(others)}
+            currencies = {book.listing.held: None, book.listing.quote: None, **dict.fromkeys(others)}
             for listener in self.listeners:
                 listener.balances_changed(account, currencies)
 

@@ -121,11 +121,11 @@ def kline(book: Book, minute: Minute, now: int) -> bytes:
 # --- answers of REST and of the websocket API -------------------------------------------------------
 
 
-def candle_row(minute: Minute) -> list[Any]:
-    """Give a candle as `klines` lists it."""
+def candle_row(minute: Minute, length_ms: int = MINUTE_MS) -> list[Any]:
+    """Give a candle of a length as `klines` lists it."""
     return [
         minute.ms, price_text(minute.open), price_text(minute.high), price_text(minute.low),
-        price_text(minute.close), amount_text(minute.amount), minute.ms + MINUTE_MS - 1,
+        price_text(minute.close), amount_text(minute.amount), minute.ms + length_ms - 1,
         money_text(minute.quote), minute.count, amount_text(minute.taker_amount),
         money_text(minute.taker_quote), "0",
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from drainwatch.lab.exchange.accounts import Account, Execution, Key, Order, Ref
 from drainwatch.lab.exchange.books import Book
 from drainwatch.lab.exchange.filters import missing
 from drainwatch.lab.exchange.matching import Exchange
+from drainwatch.lab.exchange.prints import MINUTE_MS
 from drainwatch.lab.exchange.units import amount_text, price_text
 
 Parameters = Mapping[str, Any]
@@ -19,6 +20,8 @@ Parameters = Mapping[str, Any]
 LIMIT = 500
 MOST = 1_000
 DAY_MS = 86_400_000
+INTERVALS = {"1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
+"""Lengths of candles, minutes."""
 
 
 def whole(parameters: Parameters, name: str) -> int | None:
@@ -108,17 +111,20 @@ def agg_trades(exchange: Exchange, parameters: Parameters) -> Any:
 
 
 def klines(exchange: Exchange, parameters: Parameters) -> Any:
-    """Give candles of a minute."""
-    if parameters.get("interval") != "1m":
+    """Give candles."""
+    minutes = INTERVALS.get(str(parameters.get("interval")))
+    if minutes is None:
         raise RefusedError(-1120, "Invalid interval.")
+    length_ms = minutes * MINUTE_MS
     start, end = whole(parameters, "startTime"), whole(parameters, "endTime")
     fit = [
         one
-        for one in _book(exchange, parameters).prints.minutes
+        for one in _book(exchange, parameters).prints.candles(length_ms)
         if (start is None or one.ms >= start) and (end is None or one.ms <= end)
     ]
     limit = _limit(parameters)
-    return [messages.candle_row(one) for one in (fit[-limit:] if start is None else fit[:limit])]
+    chosen = fit[-limit:] if start is None else fit[:limit]
+    return [messages.candle_row(one, length_ms) for one in chosen]
 
 
 def book_ticker(exchange: Exchange, parameters: Parameters) -> Any:

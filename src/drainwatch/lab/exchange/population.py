@@ -82,6 +82,11 @@ class Population:
         """Whether all has been played."""
         return self._next is None
 
+    @property
+    def upcoming(self) -> tuple[int, Row] | None:
+        """The row that is played next, with its time (ms, of the scenario); None when all has been."""
+        return self._next
+
     def history(self, until_ms: int | None = None) -> None:
         """Let everything before a time (of the scenario; None for all) happen at once.
 
@@ -89,7 +94,7 @@ class Population:
         """
         self._late = {}
         while self._next is not None and (until_ms is None or self._next[0] < until_ms):
-            self._step()
+            self.step()
         late, self._late = self._late, None
         for row in late.values():
             self._quote(row)
@@ -109,12 +114,12 @@ class Population:
                 await asyncio.sleep(max(wait, 0.0))
                 for listener in self.exchange.listeners:
                     await listener.drained()
-            self._step()
+            self.step()
             self.clock.go_on()
         self.clock.stand(self.clock.now_ms())
 
-    def _step(self) -> None:
-        """Play one row, at its own time."""
+    def step(self) -> None:
+        """Play one row, at its own time; the exchange's clock then stands there."""
         if self._next is None:
             return
         ms, row = self._next

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 MINUTE_MS = 60_000
 KEPT = 20_000
@@ -25,7 +27,7 @@ class Print(Struct, frozen=True, gc=False):
 
 
 class Minute(Struct, gc=False):
-    """A candle of a minute, in units; `quote` is money."""
+    """A candle, of a minute unless made of several, in units; `quote` is money."""
 
     ms: int
     open: int
@@ -66,3 +68,23 @@ class Prints:
         if not trade.buyer_made:
             minute.taker_amount += trade.amount
             minute.taker_quote += trade.amount * price
+
+    def candles(self, length_ms: int = MINUTE_MS) -> Iterator[Minute]:
+        """Give the candles of a length (whole minutes), the oldest first; none where nothing was traded."""
+        made: Minute | None = None
+        for minute in self.minutes:
+            start = minute.ms - minute.ms % length_ms
+            if made is None or made.ms != start:
+                if made is not None:
+                    yield made
+                made = replace(minute, ms=start)
+                continue
+            made.high, made.low = max(made.high, minute.high), min(made.low, minute.low)
+            made.close, made.last_id = minute.close, minute.last_id
+            made.amount += minute.amount
+            made.quote += minute.quote
+            made.taker_amount += minute.taker_amount
+            made.taker_quote += minute.taker_quote
+            made.count += minute.count
+        if made is not None:
+            yield made

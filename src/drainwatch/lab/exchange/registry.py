@@ -121,10 +121,11 @@ class Registry:
         verify: Verify | None = None,
         can_trade: bool = True,
         ip_restricted: bool = False,
+        passphrase: str = "",
     ) -> Key:
         """Give an account a key, of HMAC (`secret`) or of another kind (`verify`, see `Key`)."""
         self.keys[text] = key = Key(
-            text, self.account(account), secret, verify, self.clock(), can_trade,
+            text, self.account(account), secret, verify, passphrase, self.clock(), can_trade,
             ip_restricted=ip_restricted,
         )  # fmt: skip
         return key

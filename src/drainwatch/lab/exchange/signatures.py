@@ -93,13 +93,21 @@ def check_time(exchange: Exchange, parameters: Mapping[str, Any]) -> None:
         raise RefusedError(-1100, "Illegal characters found in parameter 'timestamp'.") from None
     if not window <= _LONGEST_WINDOW_MS:
         raise RefusedError(-1131, "recvWindow must be less than 60000.")
-    clocks = {exchange.clock(), wall_clock_ms()} if exchange.clock is not wall_clock_ms else {wall_clock_ms()}
-    late = [now - at for now in clocks]
-    if any(-_AHEAD_MS < one <= window for one in late):
+    if is_in_time(exchange, at, window):
         return
-    if max(late) <= -_AHEAD_MS:
+    if max(now - at for now in _clocks(exchange)) <= -_AHEAD_MS:
         raise RefusedError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
     raise RefusedError(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def is_in_time(exchange: Exchange, at_ms: int, window_ms: float) -> bool:
+    """Tell whether a time lies less than a second ahead, and no more than a window behind."""
+    return any(-_AHEAD_MS < now - at_ms <= window_ms for now in _clocks(exchange))
+
+
+def _clocks(exchange: Exchange) -> set[int]:
+    wall = wall_clock_ms()
+    return {wall} if exchange.clock is wall_clock_ms else {wall, exchange.clock()}
 
 
 def check_query(
