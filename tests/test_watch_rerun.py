@@ -143,7 +143,7 @@ def pasts(scenario: Scenario, at_ns: int) -> list[Row]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_live_rerun_and_replay_of_the_export_say_the_same(
-    tmp_path: Path, robbed: Scenario, seed: int
+    tmp_path: Path, store: Store, robbed: Scenario, seed: int
 ) -> None:
     rng = random.Random(seed)
     events = list(arrivals(robbed, rng, ("fills", "trades", "quotes", "balances", "orders")))
