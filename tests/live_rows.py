@@ -16,22 +16,23 @@ MS = 1_000_000
 def row_of(told: dict[str, Any]) -> Row:
     """Give a row of a table as a stream would."""
     table = told["table"]
-    columns: dict[str, Any] = {name: value for name, value in told.items() if name not in {"table", "timestamp"}}
+    columns = dict(told)
+    ts_ns = columns.pop("timestamp", 0) * MS
+    del columns["table"]
     if table == "fills":
-        texts = {
-            name: repr(columns[name]) for name in ("price", "amount", "cost", "fee_cost") if name in columns
-        }
-        return Fill(ts_ns=told["timestamp"] * MS, **(columns | texts))
+        for name in {"price", "amount", "cost", "fee_cost"} & columns.keys():
+            columns[name] = repr(columns[name])
+        return Fill(ts_ns=ts_ns, **columns)
     if table == "orders":
-        return BotOrder(ts_ns=told.get("timestamp", 0) * MS, **columns)
+        return BotOrder(ts_ns=ts_ns, **columns)
     if table == "balances":
-        return Balance(ts_ns=told["timestamp"] * MS, **({"exchange": ""} | columns))
+        return Balance(ts_ns=ts_ns, **({"exchange": ""} | columns))
     if table == "candles":
         columns.pop("timeframe", None)
-        return Candle(ts_ns=told["timestamp"] * MS, **({"exchange": ""} | columns))
+        return Candle(ts_ns=ts_ns, **({"exchange": ""} | columns))
     if table == "trades":
-        return Trade(ts_ns=told["timestamp"] * MS, **columns)
-    return Quote(ts_ns=told["timestamp"] * MS, **columns)
+        return Trade(ts_ns=ts_ns, **columns)
+    return Quote(ts_ns=ts_ns, **columns)
 
 
 def markets_of(scenario: Scenario, exchange: str) -> list[Market]:

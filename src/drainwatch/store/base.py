@@ -223,13 +223,14 @@ class Store(ABC):
         """
         if not fills:
             return []
+        came_ns = encoding.to_integer(received_ns)
         rows = [
             (
                 encoding.to_key(fill.key),
-                encoding.to_text(fill.exchange),
-                encoding.to_text(fill.account),
+                encoding.to_name(fill.exchange),
+                encoding.to_name(fill.account),
                 encoding.to_integer(fill.ts_ns),
-                encoding.to_integer(received_ns),
+                came_ns,
                 encoding.to_json(fill),
             )
             for fill in fills

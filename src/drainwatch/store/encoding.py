@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -55,6 +56,12 @@ def from_json(text: str, kind: type[T]) -> T:
         ) from None
 
 
+@lru_cache(1 << 10)
+def to_name(name: str) -> str:
+    """Write a text that comes again and again, as `to_text` does."""
+    return to_text(name)
+
+
 def to_text(text: str) -> str:
     """Write a text so that every database holds it: the same for the same text, and for no other."""
     if text.isprintable() and "\\" not in text:
@@ -78,7 +85,7 @@ def _unescape(escape: str) -> str:
 
 def to_integer(number: int) -> int:
     """Give the nearest number that fits in 64 bits."""
-    return min(max(number, LEAST), MOST)
+    return number if LEAST <= number <= MOST else min(max(number, LEAST), MOST)
 
 
 def to_key(key: tuple[str | None, ...]) -> bytes:

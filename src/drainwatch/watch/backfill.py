@@ -106,8 +106,9 @@ class Backfill:
 
     def told(self, fill: Fill) -> None:
         """Know a fill that is on its way to the journal, whoever told of it."""
-        if fill.key not in self._told:
-            self._told[fill.key] = fill.ts_ns
+        key = fill.key
+        if key not in self._told:
+            self._told[key] = fill.ts_ns
             self._explained |= explained([fill], self._markets)
             if len(self._told) > MOST_TOLD:
                 self._told.popitem(last=False)

@@ -67,6 +67,26 @@ def _check_time(ts_ns: int) -> None:
 
 
 def _check_fill(row: Fill) -> None:
+    try:
+        if (
+            0 <= row.ts_ns < LAST_NS
+            and row.id
+            and row.symbol
+            and row.side in _SIDES
+            and 0.0 < float(row.price) < math.inf
+            and 0.0 < float(row.amount) < math.inf
+            and (row.cost is None or 0.0 <= float(row.cost) < math.inf)
+            and (row.fee_cost is None or -math.inf < float(row.fee_cost) < math.inf)
+            and (row.mark is None or 0.0 < float(row.mark) < math.inf)
+        ):
+            return
+    except ValueError:
+        pass
+    _find_fault(row)
+
+
+def _find_fault(row: Fill) -> None:
+    """Say what is wrong with a fill."""
     _check_time(row.ts_ns)
     if not row.id or not row.symbol:
         raise UnfitError("fill: expected an id and a symbol, found none")

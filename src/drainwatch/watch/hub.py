@@ -168,7 +168,7 @@ class Hub:
             why = add(row, received_ns)
             if why is not None:
                 self.bad(BadMessage("rows", why, b""))
-            elif isinstance(row, Fill):
+            elif type(row) is Fill:
                 self.silence.heard(Voice(row.exchange, row.account), row.ts_ns)
         self.counts["rows"] += len(rows)
 
@@ -245,8 +245,8 @@ class Hub:
             took_ns = self.clock.now_ns() - came_ns
             self.judging.add(max(took_ns, 0) / NS_PER_S, len(outcome.verdicts))
             self._note_stall(took_ns)
-        for verdict in outcome.verdicts:
-            self._take_verdict(verdict)
+        if outcome.verdicts:
+            self._take_verdicts(outcome.verdicts)
         for incident in outcome.incidents:
             self._take_incident(incident)
         return outcome
@@ -309,22 +309,30 @@ class Hub:
                 )
             )
 
-    def _take_verdict(self, verdict: Verdict) -> None:
-        self.verdicts.append(verdict)
-        self.counts["fills"] += 1
-        self.counts["flagged"] += verdict.flagged
-        blind = math.isnan(verdict.fair)
-        self.counts["blind"] += blind
-        day = verdict.judged_ns // DAY_NS
-        account = verdict.fill.account
-        so_far = self.days.get(account)
-        if so_far is None or so_far.number != day:
-            so_far = self.days[account] = Day(day)
-        so_far.fills += 1
-        so_far.blind += blind
-        so_far.loss += 0.0 if math.isnan(verdict.loss_value) else verdict.loss_value
+    def _take_verdicts(self, verdicts: Sequence[Verdict]) -> None:
+        self.verdicts.extend(verdicts[-RECENT:])
+        n_flagged = n_blind = 0
+        days = self.days
+        for verdict in verdicts:
+            day = verdict.judged_ns // DAY_NS
+            account = verdict.fill.account
+            so_far = days.get(account)
+            if so_far is None or so_far.number != day:
+                so_far = days[account] = Day(day)
+            so_far.fills += 1
+            loss = verdict.loss_value
+            if loss == loss:  # noqa: PLR0124 - else it is NaN
+                so_far.loss += loss
+            if math.isnan(verdict.fair):
+                so_far.blind += 1
+                n_blind += 1
+            n_flagged += verdict.flagged
+        self.counts["fills"] += len(verdicts)
+        self.counts["flagged"] += n_flagged
+        self.counts["blind"] += n_blind
         if self.listeners:
-            self._publish({"type": "verdict", **verdict_of(verdict)})
+            for verdict in verdicts:
+                self._publish({"type": "verdict", **verdict_of(verdict)})
 
     def _take_incident(self, incident: dict[str, Any]) -> None:
         known = self.open.get(incident["id"])
