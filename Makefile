@@ -53,8 +53,9 @@ samples: $(venv)/.set-up-dev ## write the samples in data/ anew, to the same byt
 benchmark: $(venv)/.set-up-dev ## measure what is found, beside other detectors (hours)
 	@$(python) -m drainwatch lab bench --ablate --out $(out)/bench
 
-bench: $(venv)/.set-up-dev ## measure the speed of the replay, beside scikit-learn
+bench: $(venv)/.set-up-dev ## measure the speed of replay and watch, beside scikit-learn and ccxt.pro
 	@$(python) benchmarks/replay.py
+	@$(python) benchmarks/live.py
 
 docs: $(venv)/.set-up-dev ## write the pages of docs/ that come from code
 	@$(python) scripts/reference.py
