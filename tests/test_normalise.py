@@ -36,6 +36,8 @@ FULL: dict[str, dict[str, Any]] = {
         "counterparty": "0xabc",
         "maker_order": 99,
         "taker_order": 98,
+        "mark": 0.0201,
+        "forced": "false",
     },
     "trades": {
         "timestamp": T0,
@@ -69,6 +71,7 @@ FULL: dict[str, dict[str, Any]] = {
         "volume": 9,
         "timeframe": "5m",
         "exchange": "binance",
+        "known_at": T0,
     },
     "balances": {"timestamp": T0, "account": "main", "currency": "BTC", "total": -1.5},
     "orders": {"order": 99, "client_order_id": "grid-1", "account": "main", "timestamp": T0},
@@ -106,7 +109,7 @@ def test_a_fill() -> None:
     assert fill["ts_ns"] == T0 * NS
     assert (fill["price"], fill["amount"], fill["cost"], fill["fee_cost"]) == (0.02, 1.5, 0.03, -0.1)
     assert (fill["side"], fill["type"], fill["liquidity"]) == (1, OrderType.LIMIT, Liquidity.MAKER)
-    assert np.isnan(fill["mark"])
+    assert fill["mark"] == 0.0201
     hashes = {
         "id": "7",
         "order": "99",
@@ -380,6 +383,8 @@ def test_every_column_of_a_fill_tells_fills_apart(column: str) -> None:
         "side": "sell",
         "type": "market",
         "taker_or_maker": "taker",
+        "mark": "9",
+        "forced": "true",
     }
     row = {name: str(x) for name, x in FULL["fills"].items()}
     good, _ = read("fills", row, row | {column: changed.get(column, "other")})

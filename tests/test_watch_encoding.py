@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from drainwatch.events import Names
 from drainwatch.normalise import Coder, read_table
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
-from drainwatch.watch.encoding import batch_of, known_ns, market_of, order_of, unfit
+from drainwatch.watch.encoding import MANY, batch_of, known_ns, market_of, order_of, unfit
 
 MS = 1_000_000
 PRICES = st.floats(1e-12, 1e15).map(repr)
@@ -50,6 +50,8 @@ def fills() -> st.SearchStrategy[Fill]:
         counterparty=MAYBE,
         maker_order=MAYBE,
         taker_order=MAYBE,
+        mark=st.none() | PRICES,
+        forced=st.booleans(),
     )
 
 
@@ -123,8 +125,6 @@ def as_table(row: Row) -> dict[str, Any]:
     """The row as a row of its table."""
     values = {name: getattr(row, name) for name in row.__struct_fields__}
     values["timestamp"] = values.pop("ts_ns") // MS
-    values.pop("mark", None)
-    values.pop("forced", None)
     if isinstance(row, Candle):
         values.pop("length_ns")
     if isinstance(row, (Balance, BotOrder)):
@@ -174,7 +174,11 @@ def test_a_market_row_is_the_row_of_a_table(row: Row) -> None:
     same(ours.rows[0], theirs.rows[0], ours.rows.dtype.names or ())
 
 
-@given(st.lists(st.one_of(trades(), quotes(), candles(), balances(), bot_orders()), min_size=2, max_size=12))
+@given(
+    st.lists(
+        st.one_of(trades(), quotes(), candles(), balances(), bot_orders()), min_size=2, max_size=2 * MANY
+    )
+)
 @settings(max_examples=50)
 def test_rows_of_one_time_go_in_the_order_of_a_replay(rows: list[Row]) -> None:
     coder = Coder()
@@ -183,6 +187,28 @@ def test_rows_of_one_time_go_in_the_order_of_a_replay(rows: list[Row]) -> None:
     what = (kinds << np.uint64(61)) | (np.array([m.name[0] for m in made]) >> np.uint64(3))
     keys = [(int(what[i]), int(made[i].rank[0]), int(made[i].content[0])) for i in range(len(rows))]
     assert [keys[i] for i in order_of(coder.names, rows)] == sorted(keys)
+
+
+@given(st.lists(fills(), min_size=MANY, max_size=2 * MANY))
+def test_many_fills_are_the_same_as_each_alone(rows: list[Fill]) -> None:
+    names = Names()
+    together = batch_of(names, [(fill.ts_ns, fill) for fill in rows])
+    for i, fill in enumerate(rows):
+        alone = batch_of(names, [(fill.ts_ns, fill)])
+        same(together.fills[i], alone.fills[0], together.fills.dtype.names or ())
+    assert together.ids.tolist() == [fill.id for fill in rows]
+
+
+@given(candles(), st.integers(1, 10**9).map(lambda us: us * 1000))
+def test_a_candle_told_late_keeps_its_own_time(candle: Candle, late_ns: int) -> None:
+    coder = Coder()
+    told = {**as_table(candle), "known_at": (known_ns(candle) + late_ns) / 1e6, "timeframe": "1m"}
+    theirs, bad = read_table("candles", {name: pa.array([value]) for name, value in told.items()}, 1, coder)
+    assert not bad
+    ours = batch_of(coder.names, [(known_ns(candle) + late_ns, candle)])
+    same(ours.rows[0], theirs.rows[0], ours.rows.dtype.names or ())
+    assert ours.rows["id"][0] == known_ns(candle)
+    assert theirs.rank[0] == known_ns(candle)
 
 
 @given(fills(), st.sampled_from(["price", "amount"]), st.sampled_from(["0", "-1", "nan", "inf", "abc", ""]))

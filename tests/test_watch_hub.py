@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from drainwatch.alerts.channel import Channel
+from drainwatch.config import Settings
 from drainwatch.engine import Engine
 from drainwatch.errors import StateError
-from drainwatch.events import Names
+from drainwatch.events import NS_PER_S, Names
 from drainwatch.model import default_model_path, load_model
 from drainwatch.notices import Notice, NoticeKind
+from drainwatch.replay import new_engine
+from drainwatch.rows import Balance, Fill, Market, Quote, Row
+from drainwatch.store import Store, open_store
 from drainwatch.store.sqlite import SqliteStore
+from drainwatch.tape import FrameRecorder, read_frames
 from drainwatch.venues.clock import VirtualClock
-from drainwatch.watch.hub import Hub
+from drainwatch.venues.protocol import BadMessage
+from drainwatch.watch.hub import BAD_AGAIN_NS, STALLED_NS, Hub, channels_from, verdict_of
 
 
 def test_notices_that_the_store_could_not_take_are_kept_when_it_can(
@@ -45,3 +57,224 @@ def test_notices_that_the_store_could_not_take_are_kept_when_it_can(
     hub.notice(notices[0])
     assert store.notices() == notices, "the same twice is once"
     store.close()
+
+
+MODEL = load_model(default_model_path())
+T0 = 1_760_000_000 * NS_PER_S
+
+
+def engine(names: Names) -> Engine:
+    return new_engine(MODEL, names, Settings())
+
+
+class ByHand:
+    """A clock that is set, and that a sleep moves on."""
+
+    def __init__(self) -> None:
+        self.ns = T0
+        self.slept = 0
+
+    def now_ns(self) -> int:
+        return self.ns
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += 1
+        self.ns += round(seconds * NS_PER_S)
+        await asyncio.sleep(0)
+
+
+def quote(s: float) -> Quote:
+    return Quote(exchange="x", symbol="A/B", ts_ns=T0 + round(s * NS_PER_S), bid=0.02997, ask=0.03003)
+
+
+def fill(s: float, number: int, price: str = "0.03", side: str = "buy") -> Fill:
+    at_ns = T0 + round(s * NS_PER_S)
+    return Fill(
+        exchange="x", account="a", symbol="A/B", id=str(number), order=f"o{number}", ts_ns=at_ns, side=side,
+        price=price, amount="1",
+    )  # fmt: skip
+
+
+def told_before() -> list[Row]:
+    return [
+        Market(exchange="x", symbol="A/B", venue_symbol="AB", base="A", quote="B"),
+        Balance(exchange="x", account="a", currency="A", ts_ns=T0, total=100.0),
+        Balance(exchange="x", account="a", currency="B", ts_ns=T0, total=10.0),
+        *(quote(i) for i in range(60)),
+    ]
+
+
+def stolen(s: float, n: int = 8) -> list[Fill]:
+    return [fill(s + i, 100 + i, *(("0.09", "buy") if i % 2 == 0 else ("0.01", "sell"))) for i in range(n)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(open_store(f"sqlite:///{tmp_path / 'hub.db'}")) as opened:
+        yield opened
+
+
+def a_hub(store: Store, **options: Any) -> tuple[Hub, ByHand, list[dict[str, Any]]]:
+    clock = ByHand()
+    hub = Hub(engine, store, clock, **options)
+    heard: list[dict[str, Any]] = []
+    hub.listeners.append(lambda message: heard.append(dict(message)))
+    return hub, clock, heard
+
+
+def take(hub: Hub, clock: ByHand, rows: list[Any]) -> None:
+    clock.ns = max([clock.ns, *(getattr(row, "ts_ns", T0) for row in rows)])
+    asyncio.run(hub.rows(rows, clock.ns))
+
+
+def test_fills_are_judged_when_rows_returns_and_each_verdict_is_told(store: Store) -> None:
+    hub, clock, heard = a_hub(store)
+    take(hub, clock, told_before())
+    assert heard == []
+    take(hub, clock, [fill(30, 1), fill(31, 2, side="sell")])
+    assert [(m["type"], m["id"], m["flagged"]) for m in heard] == [
+        ("verdict", "1", False),
+        ("verdict", "2", False),
+    ]
+    assert heard[0]["fair_price"] == pytest.approx(0.03, rel=1e-3)
+    assert [v.fill.id for v in hub.verdicts] == ["1", "2"]
+    assert (hub.counts["fills"], hub.counts["blind"], hub.counts["flagged"]) == (2, 0, 0)
+    assert sum(hub.judging.counts) == 2
+    day = hub.days["a"]
+    assert (str(day.date), day.fills, day.blind) == ("2025-10-09", 2, 0)
+
+
+def test_a_fill_that_nothing_is_known_of_is_told_as_blind_and_never_as_harmless(store: Store) -> None:
+    hub, clock, heard = a_hub(store)
+    take(hub, clock, [fill(1, 1)])
+    assert hub.counts["blind"] == 1
+    assert heard[0]["fair_price"] is None
+    assert heard[0]["loss"] is None
+    assert verdict_of(hub.verdicts[0])["deviation_bps"] is None
+
+
+def test_an_incident_is_told_as_it_opens_grows_and_closes_and_posted_by_how_grave_it_is(store: Store) -> None:
+    every = [Channel(name=name, kind="webhook", url="http://127.0.0.1:9/") for name in ("calm", "keen")]
+    warned, alarmed = channels_from(every, {"calm": "critical", "keen": "warning"})
+    assert ([c.name for c in warned], [c.name for c in alarmed]) == (["keen"], ["calm", "keen"])
+    hub, clock, heard = a_hub(store, warned=warned, alarmed=alarmed)
+    posts = []
+    hub.on_post = lambda: posts.append(clock.ns)
+    take(hub, clock, told_before())
+    for row in stolen(61):
+        take(hub, clock, [row])
+    what = [message["what"] for message in heard if message["type"] == "incident"]
+    assert what[0] == "opened"
+    assert set(what[1:]) <= {"grew", "escalated"}
+    (incident,) = hub.open.values()
+    assert store.incidents() == [incident]
+    assert posts
+    assert what.count("escalated") == (incident["severity"] == "warning")
+    assert incident["severity"] == "critical" or incident["escalated_at"] is not None
+    assert set(store.waiting()) == {"calm", "keen"}
+    clock.ns += 7 * 3600 * NS_PER_S
+    hub.judge()
+    assert heard[-1]["what"] == "closed"
+    assert hub.open == {}
+    assert hub.counts["incidents warning"] + hub.counts["incidents critical"] == 1
+
+
+def test_who_brings_rows_waits_while_the_store_is_full_and_then_they_are_judged(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, clock, heard = a_hub(store)
+    take(hub, clock, told_before())
+    append = store.append
+
+    def full(entry: bytes) -> int:
+        raise StateError("no room on the disk")
+
+    monkeypatch.setattr(store, "append", full)
+
+    async def scene() -> None:
+        bringing = asyncio.create_task(hub.rows([fill(61, 1)], clock.ns))
+        running = asyncio.create_task(hub.run())
+        while clock.slept < 20:  # noqa: ASYNC110 - the clock is moved by those who sleep
+            await asyncio.sleep(0)
+        assert not bringing.done()
+        assert hub.failing is not None
+        assert "no room" in hub.failing
+        assert heard == []
+        monkeypatch.setattr(store, "append", append)
+        await bringing
+        running.cancel()
+
+    clock.ns = T0 + 61 * NS_PER_S
+    asyncio.run(scene())
+    assert hub.failing is None
+    assert [m["id"] for m in heard] == ["1"]
+    assert [one.id for one in store.fills()] == ["1"]
+
+
+def test_a_row_that_cannot_be_used_is_counted_and_told_of_once_an_hour(store: Store) -> None:
+    hub, clock, _ = a_hub(store)
+    bad = msgspec.structs.replace(quote(1), bid=-1.0)
+    for _ in range(3):
+        take(hub, clock, [bad])
+    assert hub.bad_by_stream["rows"] == 3
+    assert hub.told[NoticeKind.BAD_MESSAGE] == 1
+    clock.ns += BAD_AGAIN_NS
+    hub.bad(BadMessage("rows", "a bid below 0", b""))
+    assert hub.told[NoticeKind.BAD_MESSAGE] == 2
+    assert len(store.notices()) == 2
+
+
+def test_a_notice_is_kept_told_and_posted_once(store: Store) -> None:
+    channel = Channel(name="keen", kind="webhook", url="http://127.0.0.1:9/")
+    hub, _, heard = a_hub(store, alarmed=[channel])
+    notice = Notice(kind=NoticeKind.GAP, ts_ns=T0, text="Fills may be missing.", exchange="x", account="a")
+    hub.notice(notice)
+    hub.notice(notice)
+    assert store.notices() == [notice]
+    assert store.waiting() == {"keen": 1}
+    assert heard[0]["type"] == "notice"
+    assert heard[0]["text"] == "Fills may be missing."
+    assert list(hub.notices) == [notice, notice]
+
+
+def test_a_fill_that_is_judged_late_is_a_notice_of_its_own_once(store: Store) -> None:
+    hub, clock, _ = a_hub(store)
+    take(hub, clock, told_before())
+    for number in (1, 2):
+        came_ns = clock.ns
+        clock.ns += STALLED_NS
+        asyncio.run(hub.rows([fill(70 + number, number)], came_ns))
+    assert hub.told[NoticeKind.STALLED] == 1
+
+
+def test_a_hub_that_comes_back_knows_its_open_incidents_and_says_nothing_again(store: Store) -> None:
+    channel = Channel(name="keen", kind="webhook", url="http://127.0.0.1:9/")
+    hub, clock, _ = a_hub(store, warned=[channel], alarmed=[channel])
+    take(hub, clock, told_before())
+    take(hub, clock, list(stolen(61)))
+    waiting, state = store.waiting(), hub.core.state()
+    back, _, heard = a_hub(store, warned=[channel], alarmed=[channel])
+    assert back.resume() == hub.core.journalled
+    assert back.open == hub.open
+    assert back.core.state() == state
+    assert store.waiting() == waiting
+    assert heard == []
+
+
+def test_what_judgements_come_of_is_on_the_tape(store: Store, tmp_path: Path) -> None:
+    hub, clock, _ = a_hub(store)
+    recorder = FrameRecorder(tmp_path / "tape")
+    hub.record(recorder, {"model": "m"})
+    take(hub, clock, told_before())
+    take(hub, clock, [fill(61, 1)])
+    asyncio.run(hub.rows([fill(62, 2)], clock.ns, taped=True))
+    asyncio.run(hub.rows([fill(61, 1)], clock.ns))
+    recorder.close()
+    events = [(one.stream, one.event) for one in read_frames(tmp_path / "tape")]
+    assert events == [
+        ("watch", "began"), ("watch", "rows"), ("watch", "rows"), ("watch", "turn"), ("watch", "turn"),
+        ("watch", "rows"), ("watch", "turn"),
+    ]  # fmt: skip
+    turns = [one.frame for one in read_frames(tmp_path / "tape") if one.event == "turn"]
+    assert turns[:2] == [b"[]", b"[]"]
+    assert msgspec.json.decode(turns[2]) == [list(fill(61, 1).key)]

@@ -121,7 +121,8 @@ class Engine:
     def feed(self, batch: Batch) -> None:
         """Take events that follow all events fed before; then call `take_outputs`."""
         judged = np.zeros(len(batch.fills), JUDGED)
-        features = np.full((len(batch.fills), COUNT), np.nan)
+        features = np.empty((len(batch.fills), COUNT))
+        features.fill(np.nan)
         self._fit_names()
         counts = self._state.counts
         counts[AT_ROW:] = 0
@@ -164,6 +165,12 @@ class Engine:
     def _fit_names(self) -> None:
         """Have a record for every market, account and currency that the names know."""
         state, names = self._state, self._names
+        if (
+            len(state.markets) == len(names.markets)
+            and len(state.accounts) == len(names.accounts)
+            and len(state.currencies) == len(names.currencies)
+        ):
+            return
         fitted = state._replace(
             markets=_grown(state.markets, len(names.markets), reset_market),
             accounts=_grown(state.accounts, len(names.accounts), reset_account),

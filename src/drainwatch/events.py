@@ -50,7 +50,7 @@ FORCED = 1
 
 ROW = np.dtype(
     [
-        ("ts_ns", "i8"),  # when it became known: for a candle its close
+        ("ts_ns", "i8"),  # when it became known: for a candle its close, unless it was told later
         ("kind", "i1"),  # Kind
         ("side", "i1"),  # TRADE: of the taker, +1 buy, -1 sell, 0 unknown
         ("market", "i4"),  # code in Names, -1 for BALANCE and ORDER
@@ -62,7 +62,7 @@ ROW = np.dtype(
         ("d", "f8"),  # QUOTE ask size, CANDLE close
         ("e", "f8"),  # CANDLE volume
         ("duration_ns", "i8"),  # CANDLE length
-        ("id", "u8"),  # TRADE id, ORDER order id
+        ("id", "u8"),  # TRADE id, ORDER order id; CANDLE its close, ns, where it was told later, else 0
         ("client", "u8"),  # ORDER client order id
         ("taker_order", "u8"),
         ("maker_order", "u8"),

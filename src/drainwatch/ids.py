@@ -6,6 +6,7 @@ MurmurHash3 (Appleby, 2011), which makes every output bit depend on every byte. 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,20 @@ def _shape(data: NDArray[np.uint8], start: int, stop: int) -> int:
 
 
 @jit
+def _prefix_one(data: NDArray[np.uint8], start: int, stop: int, shapes: NDArray[np.uint64]) -> np.uint64:
+    if stop <= start:
+        return np.uint64(0)
+    shape = _shape(data, start, stop)
+    if shape > 0:
+        return shapes[shape]
+    end = start
+    while end < stop and not (48 <= data[end] <= 57):
+        end += 1
+    # a mixed id that starts with a digit has no prefix: all such look alike
+    return _hash_bytes(data, start, end) if end > start else shapes[0]
+
+
+@jit
 def _prefix_all(
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
@@ -126,19 +141,14 @@ def _prefix_all(
     out: NDArray[np.uint64],
 ) -> None:
     for i in range(out.size):
-        start, stop = offsets[i], offsets[i + 1]
-        if stop <= start:
-            out[i] = np.uint64(0)
-            continue
-        shape = _shape(data, start, stop)
-        if shape > 0:
-            out[i] = shapes[shape]
-            continue
-        end = start
-        while end < stop and not (48 <= data[end] <= 57):
-            end += 1
-        # a mixed id that starts with a digit has no prefix: all such look alike
-        out[i] = _hash_bytes(data, start, end) if end > start else shapes[0]
+        out[i] = _prefix_one(data, offsets[i], offsets[i + 1], shapes)
+
+
+@jit
+def _fold_words(words: NDArray[np.uint64], h: np.uint64) -> np.uint64:
+    for i in range(words.size):
+        h = mix(h * _PRIME + words[i])
+    return h
 
 
 @jit
@@ -192,6 +202,28 @@ def hash_id(text: str | None) -> int:
     return int(_hash_bytes(data, 0, data.size))
 
 
+def client_prefix(text: str | None) -> int:
+    """Hash what one client order id says of who made it, as `client_prefixes` does; 0 where absent."""
+    if not text:
+        return 0
+    data = np.frombuffer(text.encode(), np.uint8)
+    return int(_prefix_one(data, 0, data.size, hash_shapes()))
+
+
+@cache
+def hash_shapes() -> NDArray[np.uint64]:
+    """Hashes of the shapes that stand for ids without words."""
+    return hash_ids(_SHAPES)
+
+
+def order_id(text: str | None) -> int:
+    """Give the number to sort one id by, as `order_ids` does."""
+    plain = text and len(text) <= _LONGEST_NUMBER and text.isascii() and text.isdigit()
+    if text and plain and (len(text) == 1 or text[0] != "0"):
+        return int(text)
+    return hash_id(text) | (1 << 63)
+
+
 def order_ids(strings: Any, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Give numbers to sort ids by: decimal integers by value (9 before 10), then the others by hash."""
     data, offsets = _buffers(strings)
@@ -214,8 +246,13 @@ def client_prefixes(strings: Any) -> NDArray[np.uint64]:
     """
     data, offsets = _buffers(strings)
     out = np.empty(offsets.size - 1, np.uint64)
-    _prefix_all(data, offsets, hash_ids(_SHAPES), out)
+    _prefix_all(data, offsets, hash_shapes(), out)
     return out
+
+
+def fold_words(words: NDArray[np.uint64], hashed: int = 0) -> int:
+    """Mix words into one hash, one after the other, as `fold` does with columns."""
+    return int(_fold_words(words, np.uint64(hashed)))
 
 
 def fold(hashes: NDArray[np.uint64], values: NDArray[Any]) -> None:

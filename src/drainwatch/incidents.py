@@ -186,7 +186,7 @@ class IncidentBook:
     def take(self, batch: Batch, judged: NDArray[np.void], features: NDArray[np.float64]) -> list[str | None]:
         """Take judged fills in order; returns the incident that each belongs to as of now."""
         belongs: list[str | None] = [None] * len(judged)
-        for i in np.flatnonzero(judged["counts"]):
+        for i in judged["counts"].nonzero()[0]:
             belongs[i] = self._take_fill(batch, int(i), judged[i], features[i])
         return belongs
 

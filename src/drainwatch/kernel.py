@@ -224,21 +224,27 @@ def _take_row(state: State, row: Any) -> None:
                     state.counts[N_LOG] += 1
         return
     market = state.markets[state.markets[row.market].stands_for]
-    if roll_bucket(market, row.ts_ns):
-        learn_bases(state.markets, market, row.ts_ns)
-        _learn_values(state.currencies, market, row.ts_ns)
     market.rows += 1
+    own_ns = row.ts_ns
+    if row.kind == Kind.CANDLE.value and row.id != np.uint64(0):
+        # told late: it belongs to the past, and says nothing to a market that is beyond it already
+        own_ns = np.int64(row.id)
+        if market.level_ns >= own_ns or market.candle_ns >= own_ns:
+            return
+    if roll_bucket(market, own_ns):
+        learn_bases(state.markets, market, own_ns)
+        _learn_values(state.currencies, market, own_ns)
     if row.kind == Kind.QUOTE.value:
         take_quote(market, row)
     elif row.kind == Kind.TRADE.value:
         take_trade(market, row)
     else:
-        take_candle(market, row)
+        take_candle(market, row, own_ns)
     if (
         state.currencies[market.base].rank == UNPRICED_RANK
         or state.currencies[market.quote].rank == UNPRICED_RANK
     ):
-        _learn_values(state.currencies, market, row.ts_ns + 1)
+        _learn_values(state.currencies, market, own_ns + 1)
 
 
 @jit

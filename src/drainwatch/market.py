@@ -256,15 +256,15 @@ def take_trade(market: Any, row: Any) -> None:
 
 
 @jit
-def take_candle(market: Any, row: Any) -> None:
-    """Take a candle, at its close."""
-    market.candle_ns = row.ts_ns
+def take_candle(market: Any, row: Any, ts_ns: int) -> None:
+    """Take a candle that closed at `ts_ns`."""
+    market.candle_ns = ts_ns
     market.candle_close = np.log(row.d)
     market.candle_range = np.log(row.b / row.c)
     market.candle_length_ns = row.duration_ns
     if market.prints == 0 and np.isnan(market.bid):
         noise = max(0.25 * market.candle_range, MIN_HALF_SPREAD)
-        _learn_level(market, row.ts_ns, market.candle_close, noise * noise)
+        _learn_level(market, ts_ns, market.candle_close, noise * noise)
         slot = market.bucket_slot
         market.bucket_mid[slot] = market.candle_close
         market.bucket_cost[slot] += row.d * row.e
@@ -291,7 +291,7 @@ def level_at(market: Any, ts_ns: int) -> tuple[float, float]:
         level = market.level
         var = market.level_var
         since_ns = market.level_ns
-    elif market.earlier_ns > 0:
+    elif 0 < market.earlier_ns < ts_ns:  # else all that is known is of later
         level = market.earlier_level
         var = market.earlier_var
         since_ns = market.earlier_ns

@@ -275,8 +275,7 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
     fills["side"] = parsed["side"]
     fills["type"] = parsed["type"]
     fills["liquidity"] = parsed["taker_or_maker"]
-    fills["mark"] = np.nan  # no table has it: only a venue's own message
-    for name in ("price", "amount", "cost", "fee_cost"):
+    for name in ("price", "amount", "cost", "fee_cost", "mark"):
         fills[name] = parsed[name]
     for name in ("id", "order", "counterparty", "maker_order", "taker_order"):
         hashed = _hash_column(parsed, name)
@@ -291,6 +290,7 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
             forced |= pc.starts_with(client, prefix).fill_null(False).to_numpy(zero_copy_only=False)
         derivative = pc.match_substring(parsed["symbol"], ":").to_numpy(zero_copy_only=False)
         fills["flags"] = (forced & derivative) * FORCED
+    fills["flags"] |= (parsed["forced"] == 1).astype(np.uint8) * np.uint8(FORCED)
     for part in (market, account, fills["id"], fills["order"], fills["side"]):
         fold(key, part)
     content = fee_currency.copy()
@@ -298,6 +298,14 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
         fold(content, fills[name])
     fold(content, fills["maker_order"])
     fold(content, fills["taker_order"])
+    for told, values_told in (
+        (~np.isnan(fills["mark"]), fills["mark"]),
+        (parsed["forced"] == 1, fills["flags"]),
+    ):
+        if told.any():  # few have them: those that don't keep the hash that they always had
+            more = content[told]
+            fold(more, values_told[told])
+            content[told] = more
     return Fills(fills, key, content, parsed["id"], parsed["order"])
 
 
@@ -335,8 +343,13 @@ def _market_rows(
         if kind == Kind.CANDLE:
             length = np.where(parsed["timeframe"] > 0, parsed["timeframe"], 60 * NS_PER_S)
             rows["duration_ns"] = length
-            rows["ts_ns"] += length
+            close_ns = rows["ts_ns"] + length
             fold(content, length)
+            late = parsed["known_at"] > close_ns  # -1 where absent
+            rows["ts_ns"] = np.where(late, parsed["known_at"], close_ns)
+            rows["id"] = np.where(late, close_ns, 0)
+            # told all at once, they go by their own time
+            rank = np.where(late, close_ns.astype(np.uint64), NO_RANK)
         return Rows(rows, name, rank, content)
 
     return build

@@ -145,27 +145,62 @@ def replay_tables(
     def reading(table: str, rows: int) -> None:
         say(f"reading {table}", rows, None)
 
-    with Tables.open(paths, names, strict=strict, progress=reading) as tables, _staging(out) as made:
-        with _ScoreWriter(made / "scores.parquet") as writer:
-            judged = judge(tables, new_engine(loaded, names, settings), names, writer.write, say)
-        page = page_of(judged, loaded, settings)
-        _write_lines(made / "incidents.jsonl", judged.incidents)
-        _write_lines(made / "rejected.jsonl", tables.rejects)
-        (made / "report.html").write_text(page.html(), encoding="utf-8")
-        _publish(made, out)
-    return ReplaySummary(
-        n_fills=judged.n_fills,
-        incidents=judged.incidents,
-        blind_reasons=dict(judged.blind_reasons),
-        fair_sources=dict(judged.fair_sources),
-        counts=judged.counts,
-        rejects=judged.n_rejected,
-        out=out,
-        engine_seconds=judged.engine_seconds,
-        span_ms=judged.span_ms,
-        fills=page.fills,
-        notes=tables.notes,
-    )
+    with Tables.open(paths, names, strict=strict, progress=reading) as tables, results(out) as made:
+        judged = judge(tables, new_engine(loaded, names, settings), names, made.scores, say)
+        return made.publish(judged, loaded, settings, tables.rejects, tables.notes)
+
+
+class Results:
+    """Makes what a replay writes, in a folder aside; `publish` puts it all in place at once."""
+
+    def __init__(self, made: Path, out: Path, writer: _ScoreWriter) -> None:
+        self._made, self._out, self._writer = made, out, writer
+
+    def scores(self, columns: dict[str, Any]) -> None:
+        """Append a block's columns to the scores."""
+        self._writer.write(columns)
+
+    def publish(
+        self,
+        judged: Judged,
+        model: Model,
+        settings: Settings,
+        rejects: Iterable[Mapping[str, Any]] = (),
+        notes: Iterable[str] = (),
+    ) -> ReplaySummary:
+        """Write the rest, put all in place and sum it up."""
+        page = page_of(judged, model, settings)
+        self._writer.close()
+        _write_lines(self._made / "incidents.jsonl", judged.incidents)
+        _write_lines(self._made / "rejected.jsonl", rejects)
+        (self._made / "report.html").write_text(page.html(), encoding="utf-8")
+        _publish(self._made, self._out)
+        return ReplaySummary(
+            n_fills=judged.n_fills,
+            incidents=judged.incidents,
+            blind_reasons=dict(judged.blind_reasons),
+            fair_sources=dict(judged.fair_sources),
+            counts=judged.counts,
+            rejects=judged.n_rejected,
+            out=self._out,
+            engine_seconds=judged.engine_seconds,
+            span_ms=judged.span_ms,
+            fills=page.fills,
+            notes=list(notes),
+        )
+
+
+@contextmanager
+def results(out: Path) -> Iterator[Results]:
+    """Prepare what goes into `out`; nothing is left there unless it is published.
+
+    Raises
+    ------
+    InputError
+        `out` can't be written.
+    """
+    with _staging(out) as made, _ScoreWriter(made / "scores.parquet") as writer:
+        yield Results(made, out, writer)
 
 
 def new_engine(model: Model, names: Names, settings: Settings) -> Engine:
@@ -199,14 +234,7 @@ def judge(
         blocks, _ = engine.take_outputs()
         found.engine_seconds += time.process_time() - started
         for block in blocks:
-            if found.n_fills == 0:
-                found.first_ns = int(block.fills["ts_ns"][0])
-            found.n_fills += len(block.fills)
-            columns = score_columns(names, block)
-            take_scores(columns)
-            found.blind_reasons.update(why for why in columns["blind"] if why is not None)
-            found.fair_sources.update(columns["fair_source"].tolist())
-            _keep(found, block, engine)
+            take_block(found, block, engine, take_scores)
         say("judging fills", found.n_fills, tables.n_fills)
     engine.advance(found.last_ns)
     found.incidents = [incident.to_dict() for incident in engine.incidents]
@@ -215,6 +243,20 @@ def judge(
         for table, counts in tables.counts.items()
     }
     return found
+
+
+def take_block(
+    found: Judged, block: Block, engine: Engine, take_scores: Callable[[dict[str, NDArray[Any]]], None]
+) -> None:
+    """Take what was judged into `found`, and its columns to where scores are written."""
+    if found.n_fills == 0:
+        found.first_ns = int(block.fills["ts_ns"][0])
+    found.n_fills += len(block.fills)
+    columns = score_columns(found.names, block)
+    take_scores(columns)
+    found.blind_reasons.update(why for why in columns["blind"] if why is not None)
+    found.fair_sources.update(columns["fair_source"].tolist())
+    _keep(found, block, engine)
 
 
 def page_of(judged: Judged, model: Model, settings: Settings) -> Page:
@@ -406,8 +448,13 @@ class _ScoreWriter:
         before.unlink()
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the file; a second time does nothing."""
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
 
 
 def _array(name: str, values: Any) -> pa.Array:

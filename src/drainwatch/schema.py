@@ -80,6 +80,8 @@ SCHEMA: dict[str, dict[str, tuple[Form, bool]]] = {
         "counterparty": (_ID, _OPTIONAL),
         "maker_order": (_ID, _OPTIONAL),
         "taker_order": (_ID, _OPTIONAL),
+        "mark": (_POSITIVE, _OPTIONAL),
+        "forced": (_TRUTH, _OPTIONAL),
     },
     "trades": {
         "timestamp": (_TIME, _NEEDED),
@@ -113,6 +115,7 @@ SCHEMA: dict[str, dict[str, tuple[Form, bool]]] = {
         "volume": (_NOT_NEGATIVE, _NEEDED),
         "timeframe": (_SPAN, _OPTIONAL),
         "exchange": (_TEXT, _OPTIONAL),
+        "known_at": (_TIME, _OPTIONAL),
     },
     "balances": {
         "timestamp": (_TIME, _NEEDED),

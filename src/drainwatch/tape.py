@@ -31,8 +31,18 @@ WANTED = "wanted"
 """Symbols were asked for; the frame is their JSON list, sorted."""
 FRAME = "frame"
 """A frame came in."""
+TICK = "tick"
+"""The protocol did what was due by its clock."""
 CLOSED = "closed"
 """The connection ended; the frame is the reason."""
+ROWS = "rows"
+"""Rows that came otherwise than in frames, by REST or pushed, as a JSON list."""
+MARKETS = "markets"
+"""What an account's venue lists, as JSON: its protocols read frames by it."""
+BEGAN = "began"
+"""The watch began; the frame is what it went on from, as JSON."""
+TURN = "turn"
+"""Rows were judged; the frame is the JSON list of fills that were left out as known from before."""
 LOST = "lost"
 """Frames came in that could not be written; the frame is their number. Others may be missing around it."""
 
@@ -158,6 +168,10 @@ class FrameRecorder:
         self.record(stream, received_ns, self._encode(sorted(symbols)), WANTED)
         self._connected.setdefault(stream, set()).update(symbols)
 
+    def ticked(self, stream: str, now_ns: int) -> None:
+        """Record that its protocol did what was due."""
+        self.record(stream, now_ns, b"", TICK)
+
     def closed(self, stream: str, received_ns: int, reason: str) -> None:
         """Record that its connection ended."""
         self.record(stream, received_ns, reason.encode(), CLOSED)
@@ -263,6 +277,46 @@ class FrameRecorder:
             total -= size
             self.deleted += 1
             self._dropped.append(path.name)
+
+
+class Strand:
+    """One account's part of a tape: its streams are named after it, as each account has its own.
+
+    Parameters
+    ----------
+    recorder
+        Writes the tape.
+    name
+        Of the account; may not hold a slash.
+    """
+
+    def __init__(self, recorder: FrameRecorder, name: str) -> None:
+        self._recorder = recorder
+        self._name = name
+
+    def hide(self, secret: str) -> None:
+        """Star a secret out of the whole tape from now on."""
+        self._recorder.hide(secret)
+
+    def opened(self, stream: str, received_ns: int) -> None:
+        """Record that a stream was connected."""
+        self._recorder.opened(f"{self._name}/{stream}", received_ns)
+
+    def wanted(self, stream: str, received_ns: int, symbols: Collection[str]) -> None:
+        """Record that symbols were asked for on it."""
+        self._recorder.wanted(f"{self._name}/{stream}", received_ns, symbols)
+
+    def ticked(self, stream: str, now_ns: int) -> None:
+        """Record that its protocol did what was due."""
+        self._recorder.ticked(f"{self._name}/{stream}", now_ns)
+
+    def closed(self, stream: str, received_ns: int, reason: str) -> None:
+        """Record that its connection ended."""
+        self._recorder.closed(f"{self._name}/{stream}", received_ns, reason)
+
+    def record(self, stream: str, received_ns: int, frame: bytes, event: str = FRAME) -> None:
+        """Record a frame, or anything else in its place."""
+        self._recorder.record(f"{self._name}/{stream}", received_ns, frame, event)
 
 
 class _File:

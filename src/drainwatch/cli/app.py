@@ -14,6 +14,7 @@ from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
 from drainwatch.cli.init import init
 from drainwatch.cli.lab import lab
+from drainwatch.cli.rerun import journal, rerun
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
 from drainwatch.cli.watch import watch
 
@@ -241,8 +242,10 @@ def show_model(
 
 
 app.command()(watch)
+app.command()(rerun)
 app.command()(init)
 app.command()(doctor)
+app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
 app.add_typer(lab, name="lab")
 

@@ -182,6 +182,13 @@ class Watch(Section, frozen=True, kw_only=True):
             description="Time between saved states. Longer means a longer start after a crash, never a loss.",
         ),
     ] = 10.0
+    whole_journal: Annotated[
+        bool,
+        Meta(
+            description="Keep the journal from its beginning, to export and replay it. It grows by some 100 "
+            "bytes for each price that the market shows; else what saved states cover is dropped."
+        ),
+    ] = False
     backfill_minutes: Annotated[
         float,
         Meta(

@@ -276,11 +276,11 @@ class Store(ABC):
             yield from page
             last = page[-1][0]
 
-    def save_snapshot(self, number: int, snapshot: bytes) -> None:
+    def save_snapshot(self, number: int, snapshot: bytes, *, whole_journal: bool = False) -> None:
         """Keep the state after entry `number` (0: before the first); of the same number, the last one.
 
         The newest two are kept, in case one can't be read, and of the journal what the older of them
-        doesn't cover.
+        doesn't cover; all of it with `whole_journal`.
 
         Raises
         ------
@@ -295,7 +295,8 @@ class Store(ABC):
             kept = self._read("i", "SELECT number FROM snapshots ORDER BY number DESC LIMIT 2")
             if len(kept) == 2:
                 self._change("DELETE FROM snapshots WHERE number < ?", kept[1][0])
-                self._change("DELETE FROM journal WHERE number <= ?", kept[1][0])
+                if not whole_journal:
+                    self._change("DELETE FROM journal WHERE number <= ?", kept[1][0])
 
     def snapshots(self) -> list[tuple[int, bytes]]:
         """Give the newest two snapshots, the newest first, each with the entry that it stands after."""

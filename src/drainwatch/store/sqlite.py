@@ -24,6 +24,7 @@ APPLICATION_ID: Final = 0x64726E77
 TYPES: Final = {"integer": "INTEGER", "bytes": "BLOB", "real": "REAL", "serial": "INTEGER PRIMARY KEY"}
 
 _ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)  # of damaged files some words can't be decoded
+_MANY: Final = 16
 _LOG_BYTES: Final = 64 * 2**20  # what a long log is cut to once it has been moved
 
 
@@ -112,10 +113,18 @@ class SqliteStore(Store):
             raise self._error(error) from error
 
     def _insert_fills(self, rows: Sequence[tuple[bytes, str, str, int, int, str]]) -> list[bool]:
-        execute = self._connected(self._database).execute
+        database = self._connected(self._database)
         sql = f"{ADD_FILLS} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
         try:
-            return [execute(sql, row).rowcount == 1 for row in rows]
+            if len(rows) >= _MANY:
+                # As a rule all are new, which is faster to find out at once.
+                database.execute("SAVEPOINT many")
+                if database.executemany(sql, rows).rowcount == len(rows):
+                    database.execute("RELEASE many")
+                    return [True] * len(rows)
+                database.execute("ROLLBACK TO many")
+                database.execute("RELEASE many")
+            return [database.execute(sql, row).rowcount == 1 for row in rows]
         except _ERRORS as error:
             raise self._error(error) from error
 

@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from drainwatch.errors import DrainwatchError, KeyRefusedError
 from drainwatch.notices import Notice, NoticeKind
-from drainwatch.tape import FrameRecorder
+from drainwatch.tape import FrameRecorder, Strand
 from drainwatch.venues.ports import Clock, Sink
 from drainwatch.venues.protocol import StreamProtocol, StreamSource
 from drainwatch.venues.session import Counts, End, Session, Times
@@ -62,7 +62,7 @@ class Connection:
         sink: Sink,
         clock: Clock,
         *,
-        recorder: FrameRecorder | None = None,
+        recorder: FrameRecorder | Strand | None = None,
         exchange: str | None = None,
         account: str = "",
         times: Times | None = None,

@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from drainwatch.errors import KeyRefusedError
 from drainwatch.notices import Notice
 from drainwatch.rows import Row
-from drainwatch.tape import FrameRecorder
+from drainwatch.tape import ROWS, FrameRecorder, Strand
 from drainwatch.venues.ports import Clock, Sink
 from drainwatch.venues.protocol import BadMessage, Reading, StreamProtocol, StreamSource
 
@@ -135,7 +136,7 @@ class Session:
         exchange: str,
         times: Times,
         counts: Counts,
-        recorder: FrameRecorder | None,
+        recorder: FrameRecorder | Strand | None,
         notice: Callable[[Notice], None],
         up: Callable[[], None],
         ready: Callable[[], None],
@@ -283,6 +284,8 @@ class Session:
     async def _take(self, bunch: _Bunch) -> None:
         rows, received_ns = bunch.rows, bunch.received_ns
         take, counts = self._protocol.take, self._counts
+        if rows and self._recorder is not None:  # they came in no frame
+            self._recorder.record(self._protocol.stream, received_ns, msgspec.json.encode(rows), ROWS)
         for frame in bunch.frames:
             counts.bytes += len(frame)
             if self._recorder is not None:
@@ -430,6 +433,8 @@ class Session:
                 nap.cancel()
             now_ns, due_ns, pause_s = self._clock.now_ns(), self._protocol.next_tick_ns, 0.0
             if due_ns is not None and now_ns >= due_ns:
+                if self._recorder is not None:
+                    self._recorder.ticked(self._protocol.stream, now_ns)
                 self._do(self._guarded("tick", lambda now_ns=now_ns: self._protocol.tick(now_ns)))  # type: ignore[misc]
                 pause_s = 0.01  # a tick that stays due must not take all the time there is
 

@@ -7,11 +7,11 @@ nothing. A snapshot now and then saves reading the whole journal again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+import struct
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,15 +19,65 @@ from drainwatch.engine import Block, Engine
 from drainwatch.errors import StateError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.fair import SOURCES
+from drainwatch.kernel import JUDGED
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
-from drainwatch.store import Store
 from drainwatch.watch.encoding import batch_of, unfit
-from drainwatch.watch.intake import HOLD_BACK_NS, WAIT_NS, Intake
+from drainwatch.watch.intake import HOLD_BACK_NS, ROWS_LAST, WAIT_NS, Intake, Remembered, sort_key
 
 JOURNAL_VERSION: Final = 1
 
+Key = tuple[str, str, str, str, str | None, str]
+"""Of a fill: `rows.Fill.key`."""
+Entry = list[tuple[int, Row]] | int
+"""Of the journal: rows with the times at which they count, ns; or a time until which nothing happened."""
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[tuple[int, Row]])
+_decoder = msgspec.msgpack.Decoder(list[tuple[int, Row]] | int)
+
+
+def read_entry(content: bytes) -> Entry:
+    """Read an entry of the journal."""
+    return _decoder.decode(content)
+
+
+class Keeper(Protocol):
+    """What of a store the desk needs."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make what is done inside all or nothing."""
+
+    def add_fills(self, fills: Sequence[Fill], received_ns: int) -> list[bool]:
+        """Keep fills that aren't there yet; says of each whether it is new."""
+
+    def append(self, entry: bytes) -> int:
+        """Add an entry to the journal; gives its number."""
+
+    def entries(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Give the entries whose number is above `after`, in order."""
+
+    def save_snapshot(self, number: int, snapshot: bytes, *, whole_journal: bool = False) -> None:
+        """Keep the state after entry `number`."""
+
+    def snapshots(self) -> list[tuple[int, bytes]]:
+        """Give the newest snapshots, the newest first, each with the entry that it stands after."""
+
+    def save_incident(self, incident: Mapping[str, Any]) -> None:
+        """Keep an incident in place of what was known of it."""
+
+    def incidents(self) -> list[dict[str, Any]]:
+        """Give all incidents in order of `alerted_at`."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """All that a desk goes on from: another that begins with it says the same of the same rows."""
+
+    engine: bytes
+    """`Engine.snapshot`."""
+    intake: Remembered
+    logged: list[str]
+    followed: list[str]
+    hold_back_ns: int
+    wait_ns: int
 
 
 class Verdict(NamedTuple):
@@ -76,36 +126,43 @@ class Core:
         was last told (None: new): puts into the outbox what is to be said.
     logged, followed, hold_back_ns, wait_ns
         As `Intake` takes them.
+    whole_journal
+        Whether the journal is kept from its beginning, so that it can be replayed.
     """
 
     def __init__(
         self,
         make_engine: Callable[[Names], Engine],
-        store: Store,
+        store: Keeper,
         post: Callable[[dict[str, Any], dict[str, Any] | None], None] | None = None,
         *,
         logged: Collection[str] = (),
         followed: Collection[str] = (),
         hold_back_ns: int = HOLD_BACK_NS,
         wait_ns: int = WAIT_NS,
+        whole_journal: bool = False,
     ) -> None:
         self._store = store
         self._post = post
         self._make_engine = make_engine
-        self._hold_back_ns = hold_back_ns
-        self._new_intake = partial(
-            Intake, logged=logged, followed=followed, hold_back_ns=hold_back_ns, wait_ns=wait_ns
-        )
+        self._logged, self._followed = sorted(logged), sorted(followed)
+        self._hold_back_ns, self._wait_ns = hold_back_ns, wait_ns
+        self._whole_journal = whole_journal
         self.names = Names()
         self._engine = make_engine(self.names)
-        self.intake = self._new_intake(self.names)
+        self.intake = self._new_intake()
         self._untaken: list[tuple[int, Row]] = []
+        self._outcome = Outcome()
         self._unkept: list[dict[str, Any]] = []
         """Incidents that the store couldn't take."""
         self._doubtful = False
         """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
         self._told: dict[str, dict[str, Any]] = {}
+        self.on_turn: Callable[[int, list[Key]], None] | None = None
+        """Called with the time of each `judge` that did something, and with the fills left out as known."""
+        self.on_block: Callable[[Block], None] | None = None
+        """Called with what was judged."""
         self.journalled = 0
         """Number of the last journal entry that the engine was fed."""
         self.unfit = 0
@@ -113,6 +170,15 @@ class Core:
         self.repeated = 0
         """Fills told again."""
         self.judged = 0
+
+    def _new_intake(self) -> Intake:
+        return Intake(
+            self.names,
+            logged=self._logged,
+            followed=self._followed,
+            hold_back_ns=self._hold_back_ns,
+            wait_ns=self._wait_ns,
+        )
 
     # --- in ------------------------------------------------------------------------------------------
 
@@ -131,62 +197,105 @@ class Core:
         Raises
         ------
         StateError
-            The store can't take it; nothing is lost, the next call tries again.
+            The store can't take it. Nothing is lost: the next call goes on from there.
         """
-        outcome = Outcome(incidents=self._keep_rest())
-        timed = self._untaken = self._untaken or self.intake.take(now_ns)
-        if timed:
-            timed = self._journal(timed, now_ns)
-            self._untaken = []
-        if timed:
-            fed = self._feed(timed)
-            outcome.verdicts, outcome.n_rows = fed.verdicts, fed.n_rows
-            self._unkept += fed.incidents
-        deadline = self._engine.next_deadline()
-        if deadline is not None and now_ns - self._hold_back_ns >= deadline:
-            # closed by the journal, too: quiet is what the journal shows, not when we looked
-            self._engine.advance(max(deadline, self.intake.last_ns))
-            self._unkept += self._changed()
+        did = False
+        repeated: list[Key] = []
+        self._keep_rest()
+        try:
+            if self._doubtful:
+                self._take_kept()
+            if not self._untaken:
+                self._untaken = self.intake.take(now_ns)
+                did = bool(self._untaken)
+            if self._untaken:
+                timed = self._journal(self._untaken, now_ns, repeated)
+                self._untaken = []
+                if timed:
+                    self._feed(timed)
+            deadline = self._engine.next_deadline()
+            if deadline is not None and now_ns - self._hold_back_ns >= deadline:
+                did = True
+                self._pass(max(deadline, self.intake.last_ns))
+        finally:
+            if did and self.on_turn is not None:
+                self.on_turn(now_ns, repeated)
         with suppress(StateError):  # the next call begins with that; these verdicts count already
-            outcome.incidents += self._keep_rest()
+            self._keep_rest()
+        outcome, self._outcome = self._outcome, Outcome()
         return outcome
 
-    def _journal(self, timed: list[tuple[int, Row]], now_ns: int) -> list[tuple[int, Row]]:
-        if self._doubtful and (kept_after_all := next(iter(self._store.entries(self.journalled)), None)):
-            # the store said that it failed, as the connection was lost, but it had kept the entry
-            self.journalled, self._doubtful = kept_after_all[0], False
-            return _decoder.decode(kept_after_all[1])
-        fills = [row for _, row in timed if isinstance(row, Fill)]
+    def _take_kept(self) -> None:
+        """The store said that it failed, as the connection was lost: see whether it had kept the entry."""
+        kept_after_all = next(iter(self._store.entries(self.journalled)), None)
+        self._doubtful = False
+        if kept_after_all is None:
+            return
+        self.journalled = kept_after_all[0]
+        entry = read_entry(kept_after_all[1])
+        if isinstance(entry, int):
+            self._advance(entry)
+            self.intake.pass_by(entry)
+        else:
+            self._untaken = []
+            self._feed(entry)
+
+    def _journal(
+        self, timed: list[tuple[int, Row]], now_ns: int, repeated: list[Key]
+    ) -> list[tuple[int, Row]]:
+        fills = [row for _, row in timed if type(row) is Fill]
         self._doubtful = True
         with self._store.transaction():
             if fills:
-                is_new = iter(self._store.add_fills(fills, now_ns))
-                kept = [item for item in timed if not isinstance(item[1], Fill) or next(is_new)]
-                self.repeated += len(timed) - len(kept)
-                timed = kept
+                is_new = self._store.add_fills(fills, now_ns)
+                if not all(is_new):
+                    taken = {fill.key for fill, new in zip(fills, is_new, strict=True) if new}
+                    repeated += [fill.key for fill in fills if fill.key not in taken]
+                    news = iter(is_new)
+                    kept = [item for item in timed if type(item[1]) is not Fill or next(news)]
+                    self.repeated += len(timed) - len(kept)
+                    timed = kept
             number = self._store.append(_encoder.encode(timed)) if timed else self.journalled
         self.journalled, self._doubtful = number, False
         return timed
 
-    def _feed(self, timed: Sequence[tuple[int, Row]]) -> Outcome:
-        batch = batch_of(self.names, timed)
-        self._engine.feed(batch)
+    def _feed(self, timed: Sequence[tuple[int, Row]]) -> None:
+        self._engine.feed(batch_of(self.names, timed))
         blocks, changed = self._engine.take_outputs()
-        fills = [row for _, row in timed if isinstance(row, Fill)]
-        self.judged += len(fills)
-        verdicts: list[Verdict] = []
-        for block in blocks:
-            verdicts += _verdicts(block, fills[len(verdicts) : len(verdicts) + len(block.fills)])
-        return Outcome(verdicts, [incident.to_dict() for incident in changed], len(timed))
+        outcome = self._outcome
+        outcome.n_rows += len(timed)
+        if blocks:
+            fills = [row for _, row in timed if type(row) is Fill]
+            self.judged += len(fills)
+            at = 0
+            for block in blocks:
+                outcome.verdicts += _verdicts(block, fills[at : at + len(block.fills)])
+                at += len(block.fills)
+                if self.on_block is not None:
+                    self.on_block(block)
+        self._unkept += [incident.to_dict() for incident in changed]
 
-    def _changed(self) -> list[dict[str, Any]]:
+    def _pass(self, until_ns: int) -> None:
+        """Let time pass: quiet incidents are closed, and what comes later counts later.
+
+        It is in the journal, too: whether an incident was closed before a late fill is no matter of when
+        somebody looked.
+        """
+        self._doubtful = True
+        self.journalled = self._store.append(_encoder.encode(until_ns))
+        self._doubtful = False
+        self._advance(until_ns)
+        self.intake.pass_by(until_ns)
+
+    def _advance(self, until_ns: int) -> None:
+        self._engine.advance(until_ns)
         _, changed = self._engine.take_outputs()
-        return [incident.to_dict() for incident in changed]
+        self._unkept += [incident.to_dict() for incident in changed]
 
-    def _keep_rest(self) -> list[dict[str, Any]]:
-        """Keep and post incidents that are new or changed; gives them."""
+    def _keep_rest(self) -> None:
+        """Keep and post incidents that are new or changed."""
         if not self._unkept:
-            return []
+            return
         with self._store.transaction():
             for incident in self._unkept:
                 self._store.save_incident(incident)
@@ -195,7 +304,7 @@ class Core:
         kept, self._unkept = self._unkept, []
         for incident in kept:
             self._told[incident["id"]] = incident
-        return kept
+        self._outcome.incidents += kept
 
     def oldest_unkept_ns(self, account: str) -> int | None:
         """Time of the oldest fill of an account that isn't in the journal yet; None: all are."""
@@ -205,17 +314,25 @@ class Core:
 
     def next_ns(self) -> int | None:
         """When `judge` has something to do though nothing comes in."""
-        times = [self.intake.next_ns(), self._engine.next_deadline(), 0 if self._unkept else None]
-        return min((t for t in times if t is not None), default=None)
+        if self._unkept or self._doubtful:
+            return 0
+        deadline = self._engine.next_deadline()
+        soonest = self.intake.next_ns()
+        if deadline is None:
+            return soonest
+        deadline += self._hold_back_ns
+        return deadline if soonest is None else min(soonest, deadline)
 
     # --- from the journal and back ---------------------------------------------------------------------
 
     def resume(self, on_step: Callable[[int], None] | None = None) -> int:
-        """Come back to where the journal ends; returns how many entries were read again.
+        """Come back to where the journal ends; returns how many entries were judged again.
 
         What a snapshot doesn't have is judged again, and what it says again is in the store already.
         """
-        for number, snapshot in self._store.snapshots():
+        snapshots = self._store.snapshots()
+        self.journalled = self._last_ns = 0
+        for number, snapshot in snapshots:
             try:
                 self._restore(snapshot)
             except StateError:
@@ -224,24 +341,35 @@ class Core:
                 continue
             self.journalled = number
             break
-        else:
-            self.journalled = 0
         self._told = {incident["id"]: incident for incident in self._store.incidents()}
-        last_ns = self._last_ns
-        self.intake = self._new_intake(self.names)
+        last_ns, last_fill = self._last_ns, ROWS_LAST
+        self.intake = self._new_intake()
         count = 0
-        for number, entry in self._store.entries(self.journalled):
-            timed = _decoder.decode(entry)
-            self._unkept += self._feed(timed).incidents
+        # from the older snapshot on: what was told before the newer one must be known, too
+        oldest = snapshots[-1][0] if len(snapshots) > 1 else 0
+        for number, content in self._store.entries(oldest):
+            entry = read_entry(content)
+            if isinstance(entry, int):
+                last_ns, last_fill = entry, ROWS_LAST
+            else:
+                for _, row in entry:
+                    self.intake.remember(row)
+                at_ns, row = entry[-1]
+                if not isinstance(row, Market):
+                    last_ns, last_fill = at_ns, sort_key(row) if isinstance(row, Fill) else ROWS_LAST
+            if number <= self.journalled:
+                continue
+            if isinstance(entry, int):
+                self._advance(entry)
+            else:
+                self._feed(entry)
             self._keep_rest()
             self.journalled = number
-            last_ns = max(last_ns, max((at for at, _ in timed), default=0))
-            for _, row in timed:
-                self.intake.remember(row)
             count += 1
             if on_step is not None:
                 on_step(count)
-        self.intake.resume(last_ns, self.heard())
+        self._outcome = Outcome()
+        self.intake.resume(Remembered(last_ns, last_fill, sorted(self.heard()), [], []))
         return count
 
     def heard(self) -> set[tuple[str, str]]:
@@ -254,13 +382,45 @@ class Core:
         state = self._engine.snapshot()
         head = self.intake.last_ns.to_bytes(8, "little")
         with self._store.transaction():
-            self._store.save_snapshot(self.journalled, bytes([JOURNAL_VERSION]) + head + state)
+            self._store.save_snapshot(
+                self.journalled, bytes([JOURNAL_VERSION]) + head + state, whole_journal=self._whole_journal
+            )
 
     def _restore(self, snapshot: bytes) -> None:
         if snapshot[:1] != bytes([JOURNAL_VERSION]):
             raise StateError("expected a snapshot of this version, found another's")
         self._engine.restore(snapshot[9:])
         self._last_ns = int.from_bytes(snapshot[1:9], "little")
+
+    def origin(self) -> Origin:
+        """All that this desk would go on from, for one elsewhere."""
+        return Origin(
+            self._engine.snapshot(),
+            self.intake.remembered(),
+            self._logged,
+            self._followed,
+            self._hold_back_ns,
+            self._wait_ns,
+        )
+
+    def begin(self, origin: Origin) -> None:
+        """Go on from there, instead of from what the store has.
+
+        Raises
+        ------
+        StateError
+            Its state was made by another version.
+        """
+        self._logged, self._followed = origin.logged, origin.followed
+        self._hold_back_ns, self._wait_ns = origin.hold_back_ns, origin.wait_ns
+        self._engine.restore(origin.engine)
+        self.intake = self._new_intake()
+        self.intake.resume(origin.intake)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that it feeds: for a look, not for feeding."""
+        return self._engine
 
     def state(self) -> bytes:
         """The engine's whole state: equal states are equal bytes."""
@@ -304,24 +464,31 @@ def warm_up(make_engine: Callable[[Names], Engine]) -> None:
     engine.advance(at_ns[5])
 
 
+def _unpacker(*wanted: str) -> struct.Struct:
+    """What reads these fields of judgements, in the order of the record."""
+    form, end = "<", 0
+    for name in wanted:
+        offset, size = int(JUDGED.fields[name][1]), JUDGED[name].itemsize  # type: ignore[index]
+        form += "x" * (offset - end) + {8: "d", 1: "b"}[size]
+        end = offset + size
+    return struct.Struct(form + "x" * (JUDGED.itemsize - end))
+
+
+_SAID: Final = _unpacker(
+    "fair", "source", "flagged", "deviation_bps", "score", "loss_quote", "quote_value", "equity"
+)
+
+
 def _verdicts(block: Block, fills: Sequence[Fill]) -> list[Verdict]:
     """What was said of each fill."""
-    judged = block.judged
     columns = zip(
         fills,
         block.fills["ts_ns"].tolist(),
-        judged["fair"].tolist(),
-        judged["source"].tolist(),
-        judged["deviation_bps"].tolist(),
-        judged["score"].tolist(),
-        (judged["flagged"] > 0).tolist(),
-        judged["loss_quote"].tolist(),
-        (judged["loss_quote"] * judged["quote_value"]).tolist(),
-        judged["equity"].tolist(),
+        _SAID.iter_unpack(block.judged.tobytes()),
         block.incidents,
         strict=True,
     )
     return [
-        Verdict(fill, at, fair, SOURCES[source], off, score, flagged, loss, value, equity, incident)
-        for fill, at, fair, source, off, score, flagged, loss, value, equity, incident in columns
+        Verdict(fill, at, fair, SOURCES[source], off, score, flagged > 0, loss, loss * unit, equity, incident)
+        for fill, at, (fair, source, flagged, off, score, loss, unit, equity), incident in columns
     ]

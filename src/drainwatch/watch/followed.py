@@ -13,11 +13,13 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+import msgspec
+
 from drainwatch.errors import StateError, VenueError
 from drainwatch.events import NS_PER_S
 from drainwatch.notices import Notice, NoticeKind
-from drainwatch.rows import Fill, Market, Row
-from drainwatch.tape import FrameRecorder
+from drainwatch.rows import Candle, Fill, Market, Row
+from drainwatch.tape import MARKETS, Strand
 from drainwatch.venues.catalogue import NATIVE, Streams, native_streams
 from drainwatch.venues.ccxt_stream import CcxtStream
 from drainwatch.venues.connection import Connection
@@ -32,6 +34,16 @@ from drainwatch.watch.wanted import wanted
 
 PAST_NS: Final = 24 * 3600 * NS_PER_S
 """How much of a market's past is asked for when it turns up."""
+TOGETHER_S: Final = 1.0
+"""So long is waited for the past of further markets; fills wait a little longer than that (`WAIT_NS`)."""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """On a tape: what an account's venue lists."""
+
+    exchange: str
+    address: str
+    markets: list[Market]
 
 
 class Followed:
@@ -49,8 +61,8 @@ class Followed:
         Markets to follow from the start.
     url_private, url_public
         Where the streams are, if elsewhere than usual.
-    recorder
-        Keeps the frames as they came; None: nobody.
+    tape
+        Keeps the frames as they came; None: nobody, or its venue has none that we read ourselves.
     backfill_s
         Between looks at the venue's own list of fills.
     """
@@ -68,7 +80,7 @@ class Followed:
         symbols: Collection[str] = (),
         url_private: str = "",
         url_public: str = "",
-        recorder: FrameRecorder | None = None,
+        tape: Strand | None = None,
         backfill_s: float = 300.0,
     ) -> None:
         self.name, self.exchange = name, exchange
@@ -79,7 +91,7 @@ class Followed:
         self._rest, self._hub, self._clock = rest, hub, clock
         self._credentials, self._address = credentials, address
         self._urls = {"url_private": url_private, "url_public": url_public}
-        self._recorder = recorder
+        self._tape = tape
         self._backfill_s = backfill_s
         self._markets: dict[str, Market] = {}
         self._traded: set[str] = set(symbols) | self._remembered("traded")
@@ -106,8 +118,13 @@ class Followed:
     # --- the streams' sink ---------------------------------------------------------------------------
 
     async def rows(self, rows: Sequence[Row], received_ns: int) -> None:
-        """Pass rows on; a market that turns up is told of before its first fill, and followed."""
+        """Pass a stream's rows on; a market that turns up is told of before its first fill, and followed."""
+        await self._pass(rows, received_ns, taped=self._tape is not None)
+
+    async def _pass(self, rows: Sequence[Row], received_ns: int, *, taped: bool = False) -> None:
+        """Pass rows on; `taped`: the frames that they came in are on the tape."""
         out: list[Row] = []
+        told: list[Row] = []
         new: set[str] = set()
         for row in rows:
             if isinstance(row, Market):
@@ -116,14 +133,19 @@ class Followed:
             if isinstance(row, Fill):
                 if row.account != self.name:
                     continue
-                out += self._tell_market(row.symbol)
+                told += self._tell_market(row.symbol)
                 if row.symbol not in self._traded:
                     new.add(row.symbol)
                 self._backfill.told(row)
             out.append(row)
         if new:
             self.seen(self.exchange, new)
-        await self._hub.rows(out, received_ns)
+        if not taped:
+            await self._hub.rows([*told, *out], received_ns)
+            return
+        if told:
+            self._hub.take(told, received_ns)
+        await self._hub.rows(out, received_ns, taped=True)
 
     async def ready(self, stream: str, *, first: bool) -> None:
         """A stream stands: fill in what may have been missed."""
@@ -165,8 +187,15 @@ class Followed:
         except VenueError:
             return  # the stream asks again, and gives its fills under the venue's own name after a while
         self._markets.update({market.symbol: market for market in markets})
+        self._tape_markets(markets)
         if self._streams is not None:
             self._streams.relist(markets)
+
+    def _tape_markets(self, markets: Collection[Market]) -> None:
+        """Record the list by which frames are read from now on."""
+        if self._tape is not None:
+            listed = Listed(self.exchange, self._address, list(markets))
+            self._tape.record("", self._clock.now_ns(), msgspec.json.encode(listed), MARKETS)
 
     def streams(self) -> list[StreamStatus]:
         """How its streams are now."""
@@ -224,10 +253,11 @@ class Followed:
             address=self._address,
             **self._urls,
         )
-        if self._recorder is not None and self._credentials is not None:
+        if self._tape is not None and self._credentials is not None:
             for part in (self._credentials.key, self._credentials.secret, self._credentials.passphrase):
                 with contextlib.suppress(ValueError):  # too short to be told from other words, or none
-                    self._recorder.hide(part)
+                    self._tape.hide(part)
+        self._tape_markets(markets)
         for source in streams.private:
             self._connect(group, source, self.name, _is_told if not streams.public else None)
         for source, belongs in streams.public:
@@ -248,7 +278,7 @@ class Followed:
             source,
             self,
             self._clock,
-            recorder=self._recorder,
+            recorder=self._tape,
             exchange=self.exchange,
             account=account,
         )
@@ -293,11 +323,20 @@ class Followed:
                 await connection.want([market.symbol for market in markets if belongs(market)])
             if self.ccxt is not None:
                 await self.ccxt.want(new)
-            traded_first = sorted(new, key=lambda symbol: (symbol not in self._traded, symbol))
-            for symbol in traded_first:
-                await self._learn_past(symbol)
+            await self._learn_pasts(sorted(new, key=lambda symbol: (symbol not in self._traded, symbol)))
 
-    async def _learn_past(self, symbol: str) -> None:
+    async def _learn_pasts(self, symbols: Sequence[str]) -> None:
+        """Learn the past of markets: of several together, as they say what another was worth then."""
+        candles: list[Row] = []
+        began_ns = self._clock.now_ns()
+        for symbol in symbols:
+            candles += await self._past_of(symbol)
+            if self._clock.now_ns() - began_ns >= TOGETHER_S * NS_PER_S:
+                await self._hub.rows(candles, self._clock.now_ns())
+                candles, began_ns = [], self._clock.now_ns()
+        await self._hub.rows(candles, self._clock.now_ns())
+
+    async def _past_of(self, symbol: str) -> list[Candle]:
         """Ask for what a market did lately, so that its first fill isn't judged blind."""
         now_ns = self._clock.now_ns()
         since_ns = now_ns - PAST_NS
@@ -306,13 +345,13 @@ class Followed:
         try:
             candles = await self._rest.candles(symbol, since_ns)
         except VenueError:
-            return  # its stream will tell: until then its fills are blind, and counted as that
-        await self._hub.rows([c for c in candles if c.ts_ns + c.length_ns <= now_ns], self._clock.now_ns())
+            return []  # its stream will tell: until then its fills are blind, and counted as that
+        return [c for c in candles if c.ts_ns + c.length_ns <= now_ns]
 
     # --- holes ---------------------------------------------------------------------------------------
 
     async def _deliver(self, rows: Sequence[Row]) -> None:
-        await self.rows(rows, self._clock.now_ns())
+        await self._pass(rows, self._clock.now_ns())
 
     def _deaf(self, what: str) -> None:
         """Have the account's streams made anew that stand, but were found deaf."""

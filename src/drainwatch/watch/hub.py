@@ -13,8 +13,10 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
 from typing import Any, Final
+
+import msgspec
 
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.outbox import post_incident, post_notice
@@ -24,9 +26,10 @@ from drainwatch.events import NS_PER_S, Names
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.rows import Fill, Row
 from drainwatch.store import Store
+from drainwatch.tape import BEGAN, ROWS, TURN, FrameRecorder
 from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import BadMessage
-from drainwatch.watch.core import Core, Outcome, Verdict
+from drainwatch.watch.core import Core, Key, Origin, Outcome, Verdict
 from drainwatch.watch.health import Latency
 from drainwatch.watch.silence import Silence, Voice
 
@@ -37,6 +40,10 @@ STALLED_NS: Final = 5 * NS_PER_S
 BAD_AGAIN_NS: Final = 3_600 * NS_PER_S
 """Messages of a stream that aren't understood are told of once an hour."""
 RECENT: Final = 50
+DAY_NS: Final = 86_400 * NS_PER_S
+EPOCH: Final = date(1970, 1, 1)
+TAPED: Final = "watch"
+"""Name of the watch itself on a tape, beside those of streams."""
 MOST_UNSAID: Final = 1_000
 """Notices that are kept in mind while the store doesn't take them."""
 
@@ -47,11 +54,24 @@ _log = logging.getLogger("drainwatch.watch")
 class Day:
     """What an account did on a day, UTC."""
 
-    date: date
+    number: int
+    """Days since the epoch."""
     fills: int = 0
     blind: int = 0
     loss: float = 0.0
     """Lost against fair value, in units of value; positive is a loss."""
+
+    @property
+    def date(self) -> date:
+        """The day."""
+        return EPOCH + timedelta(days=self.number)
+
+
+class TapedOrigin(msgspec.Struct, frozen=True):
+    """What a tape begins with."""
+
+    origin: Origin
+    judged_by: dict[str, Any]
 
 
 Listener = Callable[[Mapping[str, Any]], None]
@@ -107,26 +127,50 @@ class Hub:
         """Open incidents by id."""
         self.failing: str | None = None
         """Why the store doesn't take rows; None: it does."""
+        self.tape: FrameRecorder | None = None
+        """Set by `record`."""
         self._bad_told: dict[str, int] = {}
         self._stalled_told = False
 
+    def record(self, tape: FrameRecorder, judged_by: Mapping[str, Any]) -> None:
+        """Keep on tape all that judgements come of, from now on.
+
+        `judged_by` says by which model and settings: plain data, for whoever plays it.
+        """
+        self.tape = tape
+        origin = TapedOrigin(self.core.origin(), dict(judged_by))
+        tape.record(TAPED, self.clock.now_ns(), msgspec.json.encode(origin), BEGAN)
+        self.core.on_turn = self._record_turn
+
+    def _record_turn(self, now_ns: int, known: list[Key]) -> None:
+        if self.tape is not None:
+            self.tape.record(TAPED, now_ns, msgspec.json.encode(known), TURN)
+
     # --- the sink ------------------------------------------------------------------------------------
 
-    async def rows(self, rows: Sequence[Row], received_ns: int) -> None:
-        """Take rows; returns when they are journalled and judged, or held back on purpose."""
-        n_fills = 0
-        for row in rows:
-            why = self.core.add(row, received_ns)
-            if why is not None:
-                self.bad(BadMessage("rows", why, b""))
-            elif isinstance(row, Fill):
-                n_fills += 1
-                self.silence.heard(Voice(row.exchange, row.account), row.ts_ns)
-        self.counts["rows"] += len(rows)
-        if n_fills or self.core.intake.n_fills:
+    async def rows(self, rows: Sequence[Row], received_ns: int, *, taped: bool = False) -> None:
+        """Take rows; returns when they are journalled and judged, or held back on purpose.
+
+        `taped`: the frames that they came in are on the tape already.
+        """
+        self.take(rows, received_ns, taped=taped)
+        if self.core.intake.n_fills:
             self.judge(received_ns)
         while self.failing is not None:  # whoever brings rows waits until there is room for them
             await self.clock.sleep(TURN_S)
+
+    def take(self, rows: Sequence[Row], received_ns: int, *, taped: bool = False) -> None:
+        """Take rows, to be judged by with what comes next."""
+        if self.tape is not None and not taped and rows:
+            self.tape.record(TAPED, received_ns, msgspec.json.encode(rows), ROWS)
+        add = self.core.add
+        for row in rows:
+            why = add(row, received_ns)
+            if why is not None:
+                self.bad(BadMessage("rows", why, b""))
+            elif isinstance(row, Fill):
+                self.silence.heard(Voice(row.exchange, row.account), row.ts_ns)
+        self.counts["rows"] += len(rows)
 
     async def ready(self, stream: str, *, first: bool) -> None:
         """Nothing to fill in: whoever owns the stream does that."""
@@ -271,10 +315,10 @@ class Hub:
         self.counts["flagged"] += verdict.flagged
         blind = math.isnan(verdict.fair)
         self.counts["blind"] += blind
-        day = datetime.fromtimestamp(verdict.judged_ns / NS_PER_S, UTC).date()
+        day = verdict.judged_ns // DAY_NS
         account = verdict.fill.account
         so_far = self.days.get(account)
-        if so_far is None or so_far.date != day:
+        if so_far is None or so_far.number != day:
             so_far = self.days[account] = Day(day)
         so_far.fills += 1
         so_far.blind += blind

@@ -7,7 +7,8 @@ they have placed them, and those of a market of which nothing was heard yet, whi
 
 What is taken goes on in the contract's order, so that a replay of the journal as files judges the same:
 by time, rows before fills, ties by what the rows say. Whatever comes too late for its own place gets the
-next microsecond after what was taken already.
+next microsecond after what was taken already; a candle keeps its own time beside that, as the past of a
+market is told late and yet belongs where it was.
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from drainwatch.events import NS_PER_MS, Names
 from drainwatch.rows import BotOrder, Candle, Fill, Market, Quote, Row, Trade
-from drainwatch.watch.encoding import known_ns, order_of
+from drainwatch.watch.encoding import US, known_ns, order_of
 
-US: Final = 1_000
-"""Times are whole microseconds: what a float64 of milliseconds can hold."""
 HOLD_BACK_NS: Final = 2_000 * NS_PER_MS
 WAIT_NS: Final = 1_500 * NS_PER_MS
 """How long a fill waits for the bot's log, or for its market's past, at most."""
@@ -32,33 +32,53 @@ MOST_HELD: Final = 200_000
 REMEMBERED: Final = 200_000
 """Ids of prints, and orders of a bot, that are remembered."""
 
+ROWS_LAST: Final = ("",)
+"""Stands for the key of the last fill where a row was last: all fills of that time go after it."""
 
-class _Memory:
+
+class Memory:
     """The last so many keys."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._keys: OrderedDict[object, None] = OrderedDict()
+        self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict()
 
-    def add(self, key: object) -> bool:
+    def add(self, key: tuple[str, ...]) -> bool:
         """Remember a key; False if it was known."""
-        if key in self._keys:
+        keys = self._keys
+        if key in keys:
             return False
-        self._keys[key] = None
-        if len(self._keys) > self._size:
-            self._keys.popitem(last=False)
+        keys[key] = None
+        if len(keys) > self._size:
+            keys.popitem(last=False)
         return True
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys
 
+    def keys(self) -> list[tuple[str, ...]]:
+        """All of them, the oldest first."""
+        return list(self._keys)
 
-@dataclass(slots=True)
-class Waiting:
-    """A fill with the time at which it came."""
 
-    fill: Fill
+class Waiting(NamedTuple):
+    """A fill that came, in the contract's order: by time, then by key."""
+
+    at_ns: int
+    key: tuple[str, ...]
     received_ns: int
+    fill: Fill
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """What an intake knows beside what it holds: enough for another to go on as this one would."""
+
+    last_ns: int
+    last_fill: tuple[str, ...]
+    """Key of the event at that time, if it was a fill."""
+    heard: list[tuple[str, str]]
+    prints: list[tuple[str, ...]]
+    orders: list[tuple[str, ...]]
 
 
 class Intake:
@@ -88,17 +108,15 @@ class Intake:
         self._followed = frozenset(followed)
         self._hold_back_ns = hold_back_ns
         self._wait_ns = wait_ns
-        self._held: list[tuple[int, int, int, Row]] = []  # known at, number, received, row: a heap
+        self._held: list[tuple[int, int, Row]] = []  # known at, number, row: a heap
         self._number = 0
         self._fills: list[Waiting] = []
         self._markets: list[Market] = []
-        self._prints = _Memory(REMEMBERED)
-        self._orders = _Memory(REMEMBERED)
+        self._prints = Memory(REMEMBERED)
+        self._orders = Memory(REMEMBERED)
         self._priced: set[tuple[str, str]] = set()
-        self._started: set[tuple[str, str]] = set()
-        self._past: list[Candle] = []
         self._last_ns = 0
-        self._last_fill: tuple[str, ...] | None = None  # key of the last event at `_last_ns`, if a fill
+        self._last_fill: tuple[str, ...] = ROWS_LAST  # key of the event at `_last_ns`
         self.duplicates = 0
         """Prints left out because their id had been told."""
 
@@ -121,12 +139,25 @@ class Intake:
         """Time of the oldest fill of an account that waits; None: none does."""
         return min((w.fill.ts_ns for w in self._fills if w.fill.account == account), default=None)
 
-    def resume(self, last_ns: int, heard: Iterable[tuple[str, str]] = ()) -> None:
-        """Go on after an event at `last_ns`, with nothing at that time, knowing which markets were heard."""
-        self._last_ns = max(self._last_ns, last_ns + US)
-        self._last_fill = None
-        self._started |= set(heard)
-        self._priced |= self._started
+    def remembered(self) -> Remembered:
+        """What is known beside the rows that wait."""
+        return Remembered(
+            self._last_ns, self._last_fill, sorted(self._priced), self._prints.keys(), self._orders.keys()
+        )
+
+    def resume(self, known: Remembered) -> None:
+        """Go on where another was, beside what was remembered since."""
+        self._last_ns, self._last_fill = known.last_ns, known.last_fill
+        self._priced |= set(known.heard)
+        for key in known.prints:
+            self._prints.add(key)
+        for key in known.orders:
+            self._orders.add(key)
+
+    def pass_by(self, ns: int) -> None:
+        """Give nothing that counts before `ns` from now on, and no row at it any more."""
+        if ns > self._last_ns:
+            self._last_ns, self._last_fill = ns, ROWS_LAST
 
     def remember(self, row: Row) -> None:
         """Know what a row says of markets and orders: one that is taken, or that the journal has."""
@@ -134,31 +165,28 @@ class Intake:
             for key in (row.order, row.client_order_id):
                 if key:
                     self._orders.add((row.account, key))
-        elif isinstance(row, (Trade, Quote, Candle)):
+        elif isinstance(row, (Quote, Trade, Candle)):
             self._priced.add((row.exchange, row.symbol))
-            if not isinstance(row, Candle):
-                self._started.add((row.exchange, row.symbol))
+            if isinstance(row, Trade) and row.id:
+                self._prints.add((row.exchange, row.symbol, row.id))
 
     def add(self, row: Row, received_ns: int) -> None:
         """Take a row that is fit (`encoding.unfit`)."""
         if isinstance(row, Fill):
-            self._fills.append(Waiting(row, received_ns))
+            at_ns = row.ts_ns - row.ts_ns % US
+            self._fills.append(Waiting(at_ns, sort_key(row), received_ns, row))
             return
         if isinstance(row, Market):
             self._markets.append(row)
             return
-        if isinstance(row, Trade) and row.id and not self._prints.add((row.exchange, row.symbol, row.id)):
+        if isinstance(row, Trade) and row.id and (row.exchange, row.symbol, row.id) in self._prints:
             self.duplicates += 1
-            return
-        if isinstance(row, Candle) and (row.exchange, row.symbol) not in self._started:
-            self._past.append(row)
-            self._priced.add((row.exchange, row.symbol))
             return
         self.remember(row)
         at_ns = known_ns(row)
         at_ns -= at_ns % US
         self._number += 1
-        heapq.heappush(self._held, (at_ns, self._number, received_ns, row))
+        heapq.heappush(self._held, (at_ns, self._number, row))
 
     def next_ns(self) -> int | None:
         """When `take` will have something that it hasn't now; None: not before more comes."""
@@ -166,7 +194,7 @@ class Intake:
             waiting.received_ns + (0 if self._is_ready(waiting.fill) else self._wait_ns)
             for waiting in self._fills
         ]
-        if self._past or self._markets:
+        if self._markets:
             soonest.append(0)
         if self._held:
             soonest.append(self._held[0][0] + self._hold_back_ns)
@@ -174,32 +202,35 @@ class Intake:
 
     def take(self, now_ns: int) -> list[tuple[int, Row]]:
         """Give what counts by now, in order, with the time (ns) at which each counts."""
-        out: list[tuple[int, Row]] = [(0, market) for market in self._markets]
-        self._markets.clear()
-        out += self._take_past()
-        ripe = [w for w in self._fills if self._is_ripe(w, now_ns)]
-        if ripe:
-            if len(ripe) == len(self._fills):
-                self._fills.clear()
-            else:
-                self._fills = [w for w in self._fills if not self._is_ripe(w, now_ns)]
-            ripe.sort(key=lambda w: (w.fill.ts_ns, _sort_key(w.fill)))
-            for waiting in ripe:
-                at_ns = waiting.fill.ts_ns - waiting.fill.ts_ns % US
-                self._take_rows(at_ns, out)
-                self._give_fill(at_ns, waiting.fill, out)
+        out: list[tuple[int, Row]] = []
+        if self._markets:
+            out += [(0, market) for market in self._markets]
+            self._markets.clear()
+        if self._fills:
+            self._take_fills(now_ns, out)
         self._take_rows(now_ns - self._hold_back_ns, out)
         while len(self._held) > MOST_HELD:
             self._take_rows(self._held[0][0], out)
         return out
 
-    def _take_past(self) -> list[tuple[int, Row]]:
-        """Give the past of markets that begin, at its own times: nothing of theirs was before it."""
-        past: list[tuple[int, Row]] = [(known_ns(row), row) for row in self._past]
-        past.sort(key=lambda item: item[0])
-        self._started |= {(row.exchange, row.symbol) for row in self._past}
-        self._past.clear()
-        return past
+    def _take_fills(self, now_ns: int, out: list[tuple[int, Row]]) -> None:
+        ripe = [waiting for waiting in self._fills if self._is_ripe(waiting, now_ns)]
+        if not ripe:
+            return
+        if len(ripe) == len(self._fills):
+            self._fills.clear()
+        else:
+            self._fills = [waiting for waiting in self._fills if not self._is_ripe(waiting, now_ns)]
+        if len(ripe) > 1:
+            ripe.sort(key=_by_place)
+        held = self._held
+        for at_ns, key, _, fill in ripe:
+            if held and held[0][0] <= at_ns:
+                self._take_rows(at_ns, out)
+            if at_ns <= self._last_ns:
+                at_ns = self._last_ns if key > self._last_fill else self._last_ns + US  # noqa: PLW2901
+            out.append((at_ns, fill))
+            self._last_ns, self._last_fill = at_ns, key
 
     def _is_ripe(self, waiting: Waiting, now_ns: int) -> bool:
         return now_ns >= waiting.received_ns + self._wait_ns or self._is_ready(waiting.fill)
@@ -216,32 +247,33 @@ class Intake:
     def _take_rows(self, until_ns: int, out: list[tuple[int, Row]]) -> None:
         """Give held rows known at `until_ns` at the latest."""
         held = self._held
+        pop = heapq.heappop
         while held and held[0][0] <= until_ns:
-            at_ns = held[0][0]
-            same = [heapq.heappop(held)[3]]
+            at_ns, _, row = pop(held)
+            same: list[Row] | None = None
             while held and held[0][0] == at_ns:
-                same.append(heapq.heappop(held)[3])
-            if at_ns < self._last_ns or (at_ns == self._last_ns and self._last_ns > 0):
+                if same is None:
+                    same = [row]
+                same.append(pop(held)[2])
+            if at_ns <= self._last_ns and self._last_ns > 0:
                 # too late for its place: something at that time or later has been given
                 at_ns = self._last_ns + US
-            if len(same) > 1:
-                same = [same[i] for i in order_of(self._names, same)]
-            before: Row | None = None
-            for row in same:
-                if row != before or isinstance(row, Trade):  # prints without an id are all kept
-                    out.append((at_ns, row))
-                before = row
-            self._last_ns, self._last_fill = at_ns, None
-
-    def _give_fill(self, at_ns: int, fill: Fill, out: list[tuple[int, Row]]) -> None:
-        key = _sort_key(fill)
-        at_ns = max(at_ns, self._last_ns)
-        if at_ns == self._last_ns and self._last_fill is not None and key <= self._last_fill:
-            at_ns += US
-        out.append((at_ns, fill))
-        self._last_ns, self._last_fill = at_ns, key
+            if same is None:
+                out.append((at_ns, row))
+            else:
+                before: Row | None = None
+                for i in order_of(self._names, same):
+                    row = same[i]
+                    if row != before or isinstance(row, Trade):  # prints without an id are all kept
+                        out.append((at_ns, row))
+                    before = row
+            self._last_ns, self._last_fill = at_ns, ROWS_LAST
 
 
-def _sort_key(fill: Fill) -> tuple[str, ...]:
+def _by_place(waiting: Waiting) -> tuple[int, tuple[str, ...]]:
+    return waiting[:2]
+
+
+def sort_key(fill: Fill) -> tuple[str, ...]:
     """How fills of one time are ordered by the contract."""
     return (fill.exchange, fill.account, fill.symbol, fill.id, fill.order or "", fill.side)

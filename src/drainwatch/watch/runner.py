@@ -27,7 +27,7 @@ from drainwatch.sockets.door import read_or_make_token
 from drainwatch.sockets.inlet import Inlet
 from drainwatch.sockets.outlet import Outlet
 from drainwatch.store import open_store
-from drainwatch.tape import FrameRecorder
+from drainwatch.tape import FrameRecorder, Strand
 from drainwatch.venues.catalogue import NATIVE
 from drainwatch.venues.clock import SystemClock
 from drainwatch.venues.ports import Clock
@@ -69,6 +69,11 @@ class Watch:
         self._environ = environ
         self.clock = clock or SystemClock()
         loaded = load_model(model if model is not None else default_model_path())
+        self._judged_by = {
+            "model": loaded.card["arrays_sha256"],
+            "false_alarms_per_month": settings.judgement.false_alarms_per_month,
+            "quiet_hours": settings.incidents.quiet_hours,
+        }
 
         def new_engine(names: Names) -> Engine:
             return Engine(
@@ -96,6 +101,7 @@ class Watch:
             logged=[bot.account or settings.accounts[0].name for bot in settings.bots],
             followed=[account.exchange for account in settings.accounts],
             hold_back_ns=settings.watch.hold_back_ms * NS_PER_MS,
+            whole_journal=settings.watch.whole_journal,
         )
         self.delivery = Delivery(self.store, channels, self.clock)
         self.hub.on_post = self.delivery.wake
@@ -134,13 +140,17 @@ class Watch:
             symbols=account.markets,
             url_private=account.url_private,
             url_public=account.url_public,
-            recorder=self.recorder if account.exchange in NATIVE else None,
+            tape=Strand(self.recorder, account.name)
+            if self.recorder is not None and account.exchange in NATIVE
+            else None,
             backfill_s=60.0 * self.settings.watch.backfill_minutes,
         )
 
     async def run(self) -> None:
         """Come back to where the journal ends, then watch until cancelled; ends with a snapshot."""
         self.hub.resume()
+        if self.recorder is not None:
+            self.hub.record(self.recorder, self._judged_by)
         settings = self.settings
         try:
             async with AsyncExitStack() as open_:
