@@ -11,13 +11,12 @@ from drainwatch.lab.stream import timed_rows
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
 
 MS = 1_000_000
-_FLOATS = ("price", "amount", "bid", "ask", "bid_size", "ask_size", "total", "open", "high", "low", "close")
 
 
 def row_of(told: dict[str, Any]) -> Row:
     """Give a row of a table as a stream would."""
     table = told["table"]
-    columns = {name: value for name, value in told.items() if name not in {"table", "timestamp"}}
+    columns: dict[str, Any] = {name: value for name, value in told.items() if name not in {"table", "timestamp"}}
     if table == "fills":
         texts = {
             name: repr(columns[name]) for name in ("price", "amount", "cost", "fee_cost") if name in columns
@@ -30,8 +29,9 @@ def row_of(told: dict[str, Any]) -> Row:
     if table == "candles":
         columns.pop("timeframe", None)
         return Candle(ts_ns=told["timestamp"] * MS, **({"exchange": ""} | columns))
-    kind = {"trades": Trade, "quotes": Quote}[table]
-    return kind(ts_ns=told["timestamp"] * MS, **columns)
+    if table == "trades":
+        return Trade(ts_ns=told["timestamp"] * MS, **columns)
+    return Quote(ts_ns=told["timestamp"] * MS, **columns)
 
 
 def markets_of(scenario: Scenario, exchange: str) -> list[Market]:

@@ -135,7 +135,7 @@ def pasts(scenario: Scenario, at_ns: int) -> list[Row]:
     """Candles of some markets as REST gives them once they are traded: long after they closed."""
     rows = [row_of({"table": "candles", **told}) for told in records(scenario.candles)]
     return [
-        msgspec.structs.replace(row, exchange="simex")  # type: ignore[type-var]
+        msgspec.structs.replace(row, exchange="simex")
         for row in rows
         if row.ts_ns + 60_000 * MS <= at_ns  # type: ignore[union-attr]
     ]
@@ -235,6 +235,7 @@ def test_a_session_on_the_exchange_with_cuts_and_a_restart_is_judged_the_same_fr
     scores: list[pd.DataFrame] = []
 
     async def live() -> list[dict[str, Any]]:
+        incidents: list[dict[str, Any]] = []
         faults = Faults(seed=3, rates={Fault.DUPLICATE: 0.05, Fault.REORDER: 0.05})
         async with Server(an_exchange(), faults) as server:
             exchange = server.exchange

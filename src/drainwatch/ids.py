@@ -125,12 +125,12 @@ def _prefix_one(data: NDArray[np.uint8], start: int, stop: int, shapes: NDArray[
         return np.uint64(0)
     shape = _shape(data, start, stop)
     if shape > 0:
-        return shapes[shape]
+        return np.uint64(shapes[shape])
     end = start
     while end < stop and not (48 <= data[end] <= 57):
         end += 1
     # a mixed id that starts with a digit has no prefix: all such look alike
-    return _hash_bytes(data, start, end) if end > start else shapes[0]
+    return _hash_bytes(data, start, end) if end > start else np.uint64(shapes[0])
 
 
 @jit

@@ -83,9 +83,12 @@ def export(
         kept = open_store(store_url(settings.watch, None))
         try:
             with screen.progress() as progress:
-                exported = export_journal(
-                    kept, out, progress=lambda entries: progress("reading the journal", entries, None)
-                )
+
+                def tell(entries: int) -> None:
+                    if progress is not None:
+                        progress("reading the journal", entries, None)
+
+                exported = export_journal(kept, out, progress=tell)
         finally:
             kept.close()
         if not exported.whole:

@@ -37,7 +37,8 @@ _decoder = msgspec.msgpack.Decoder(list[tuple[int, Row]] | int)
 
 def read_entry(content: bytes) -> Entry:
     """Read an entry of the journal."""
-    return _decoder.decode(content)
+    entry: Entry = _decoder.decode(content)
+    return entry
 
 
 class Keeper(Protocol):

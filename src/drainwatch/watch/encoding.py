@@ -177,14 +177,13 @@ def batch_of(names: Names, timed: Sequence[tuple[int, Row]]) -> Batch:
     fills: list[Fill] = []
     times: list[int] = []
     for ts_ns, row in timed:
-        kind = type(row)
-        if kind is Fill:
+        if isinstance(row, Fill):
             fills.append(row)
             times.append(ts_ns)
-        elif kind is Market:
+        elif isinstance(row, Market):
             names.add_market(market_of(row))
         else:
-            market_rows.append(_PACK_ROW(*_ROWS[kind](names, ts_ns, row)))
+            market_rows.append(_PACK_ROW(*_ROWS[type(row)](names, ts_ns, row)))
     n = len(fills)
     ids, orders = np.empty(n, object), np.empty(n, object)
     for i, fill in enumerate(fills):

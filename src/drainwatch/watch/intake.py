@@ -32,7 +32,7 @@ MOST_HELD: Final = 200_000
 REMEMBERED: Final = 200_000
 """Ids of prints, and orders of a bot, that are remembered."""
 
-ROWS_LAST: Final = ("",)
+ROWS_LAST: Final[tuple[str, ...]] = ("",)
 """Stands for the key of the last fill where a row was last: all fills of that time go after it."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -223,7 +223,7 @@ class Player:
             streams = native_streams(
                 listed.exchange,
                 listed.markets,
-                _NoRest(),
+                cast("Any", _NoRest()),
                 account=account,
                 credentials=_NOBODY,
                 address=listed.address,
