@@ -18,10 +18,9 @@ def row_of(told: dict[str, Any]) -> Row:
     table = told["table"]
     columns: dict[str, Any] = {name: value for name, value in told.items() if name not in {"table", "timestamp"}}
     if table == "fills":
-        texts = {
-            name: repr(columns[name]) for name in ("price", "amount", "cost", "fee_cost") if name in columns
-        }
-        return Fill(ts_ns=told["timestamp"] * MS, **(columns | texts))
+        numbers = [name for name in ("price", "amount", "cost", "fee_cost") if name in columns]
+        columns |= {name: repr(columns[name]) for name in numbers}
+        return Fill(ts_ns=told["timestamp"] * MS, **columns)
     if table == "orders":
         return BotOrder(ts_ns=told.get("timestamp", 0) * MS, **columns)
     if table == "balances":
