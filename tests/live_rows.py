@@ -16,7 +16,7 @@ MS = 1_000_000
 def row_of(told: dict[str, Any]) -> Row:
     """Give a row of a table as a stream would."""
     table = told["table"]
-    columns: dict[str, Any] = {name: value for name, value in told.items() if name not in {"table", "timestamp"}}
+    columns: dict[str, Any] = {name: told[name] for name in told.keys() - {"table", "timestamp"}}
     if table == "fills":
         numbers = [name for name in ("price", "amount", "cost", "fee_cost") if name in columns]
         columns |= {name: repr(columns[name]) for name in numbers}
