@@ -16,23 +16,21 @@ MS = 1_000_000
 def row_of(told: dict[str, Any]) -> Row:
     """Give a row of a table as a stream would."""
     table = told["table"]
-    columns = dict(told)
-    ts_ns = columns.pop("timestamp", 0) * MS
-    del columns["table"]
+    columns: dict[str, Any] = {name: told[name] for name in told.keys() - {"table", "timestamp"}}
     if table == "fills":
-        for name in {"price", "amount", "cost", "fee_cost"} & columns.keys():
-            columns[name] = repr(columns[name])
-        return Fill(ts_ns=ts_ns, **columns)
+        numbers = [name for name in ("price", "amount", "cost", "fee_cost") if name in columns]
+        columns |= {name: repr(columns[name]) for name in numbers}
+        return Fill(ts_ns=told["timestamp"] * MS, **columns)
     if table == "orders":
-        return BotOrder(ts_ns=ts_ns, **columns)
+        return BotOrder(ts_ns=told.get("timestamp", 0) * MS, **columns)
     if table == "balances":
-        return Balance(ts_ns=ts_ns, **({"exchange": ""} | columns))
+        return Balance(ts_ns=told["timestamp"] * MS, **({"exchange": ""} | columns))
     if table == "candles":
         columns.pop("timeframe", None)
-        return Candle(ts_ns=ts_ns, **({"exchange": ""} | columns))
+        return Candle(ts_ns=told["timestamp"] * MS, **({"exchange": ""} | columns))
     if table == "trades":
-        return Trade(ts_ns=ts_ns, **columns)
-    return Quote(ts_ns=ts_ns, **columns)
+        return Trade(ts_ns=told["timestamp"] * MS, **columns)
+    return Quote(ts_ns=told["timestamp"] * MS, **columns)
 
 
 def markets_of(scenario: Scenario, exchange: str) -> list[Market]:

@@ -28,6 +28,9 @@ WITHOUT_A_TEST_MODULE = {
     "features": "hands on what `features/registry` holds",
     "lab": "holds no code",
     "lab/exchange": "holds no code",
+    "lab/exchange/bybit_rest": "tested through requests, in its venue's own module",
+    "lab/exchange/hyperliquid_rest": "tested through requests, in its venue's own module",
+    "lab/exchange/okx_rest": "tested through requests, in its venue's own module",
     "notices": "declares what there is; whoever makes a notice tests it",
     "sockets": "holds no code",
     "venues": "holds no code",
@@ -42,6 +45,7 @@ OTHER_TESTS = {
     "docs": "what the documents promise",
     "kills": "a watch killed at any moment, and one that runs for days",
     "packaging": "what the project file promises",
+    "watch_venues": "a real watch over each venue's loopback exchange",
     "secrets": "that none of them shows anywhere",
     "watch_faults": "the whole watch, when things go wrong on the wire",
 }

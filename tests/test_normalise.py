@@ -36,8 +36,8 @@ FULL: dict[str, dict[str, Any]] = {
         "counterparty": "0xabc",
         "maker_order": 99,
         "taker_order": 98,
-        "mark": 0.0201,
-        "forced": "false",
+        "drainwatch_mark": 0.0201,
+        "drainwatch_forced": "false",
     },
     "trades": {
         "timestamp": T0,
@@ -71,7 +71,7 @@ FULL: dict[str, dict[str, Any]] = {
         "volume": 9,
         "timeframe": "5m",
         "exchange": "binance",
-        "known_at": T0,
+        "drainwatch_known_at": T0,
     },
     "balances": {"timestamp": T0, "account": "main", "currency": "BTC", "total": -1.5},
     "orders": {"order": 99, "client_order_id": "grid-1", "account": "main", "timestamp": T0},
@@ -383,8 +383,8 @@ def test_every_column_of_a_fill_tells_fills_apart(column: str) -> None:
         "side": "sell",
         "type": "market",
         "taker_or_maker": "taker",
-        "mark": "9",
-        "forced": "true",
+        "drainwatch_mark": "9",
+        "drainwatch_forced": "true",
     }
     row = {name: str(x) for name, x in FULL["fills"].items()}
     good, _ = read("fills", row, row | {column: changed.get(column, "other")})

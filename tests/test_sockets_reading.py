@@ -246,6 +246,9 @@ def test_candle_is_known_by_its_opening() -> None:
 
 
 def test_orders_the_exchange_placed_itself_are_forced() -> None:
-    (row,) = read(fill(clientOrderId="autoclose-123"))
+    (spot,) = read(fill(clientOrderId="autoclose-123"))
+    assert isinstance(spot, Fill)
+    assert not spot.forced  # a thief may name his orders so
+    (row,) = read(fill(clientOrderId="autoclose-123", symbol="BTC/USDT:USDT"))
     assert isinstance(row, Fill)
     assert row.forced

@@ -172,7 +172,8 @@ def test_the_owners_order_id_is_found_in_the_venues_own_message(
     ],
 )
 def test_fills_that_the_venue_forced_are_marked(exchange: str, info: dict[str, Any]) -> None:
-    assert fill(exchange=exchange, info=info).forced
+    perpetual = {"symbol": "ETH/BTC:BTC"} if exchange == "binanceusdm" else {}
+    assert fill(exchange=exchange, info=info, **perpetual).forced
 
 
 @pytest.mark.parametrize(
@@ -183,6 +184,7 @@ def test_fills_that_the_venue_forced_are_marked(exchange: str, info: dict[str, A
         ("okx", {"category": "normal"}),
         ("deribit", {"liquidation": "M"}),
         ("kraken", {"c": "autoclose-1"}),
+        ("binance", {"c": "autoclose-1"}),  # on spot a thief may name his orders so
         ("binance", {"c": "my-autoclose-1", "o": "LIMIT", "x": "TRADE"}),
     ],
 )

@@ -129,6 +129,8 @@ def as_table(row: Row) -> dict[str, Any]:
         values.pop("length_ns")
     if isinstance(row, (Balance, BotOrder)):
         values.pop("exchange", None)
+    if isinstance(row, Fill):
+        values |= {f"drainwatch_{name}": values.pop(name) for name in ("mark", "forced")}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -202,7 +204,7 @@ def test_many_fills_are_the_same_as_each_alone(rows: list[Fill]) -> None:
 @given(candles(), st.integers(1, 10**9).map(lambda us: us * 1000))
 def test_a_candle_told_late_keeps_its_own_time(candle: Candle, late_ns: int) -> None:
     coder = Coder()
-    told = {**as_table(candle), "known_at": (known_ns(candle) + late_ns) / 1e6, "timeframe": "1m"}
+    told = {**as_table(candle), "drainwatch_known_at": (known_ns(candle) + late_ns) / 1e6, "timeframe": "1m"}
     theirs, bad = read_table("candles", {name: pa.array([value]) for name, value in told.items()}, 1, coder)
     assert not bad
     ours = batch_of(coder.names, [(known_ns(candle) + late_ns, candle)])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from drainwatch.events import Names
 from drainwatch.rows import BotOrder, Fill, Market, Quote, Row, Trade
-from drainwatch.watch.encoding import order_of
-from drainwatch.watch.intake import HOLD_BACK_NS, US, WAIT_NS, Intake
+from drainwatch.watch.encoding import US, order_of
+from drainwatch.watch.intake import HOLD_BACK_NS, WAIT_NS, Intake
 
 MS = 1_000_000
 T0 = 1_700_000_000_000 * MS

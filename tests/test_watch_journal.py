@@ -59,7 +59,7 @@ def test_each_row_is_a_row_of_its_table_with_what_is_known_of_it(store: Store, t
     at = late_ns / 1e6
     assert lines(tmp_path / "out", "fills") == [
         {"exchange": "x", "account": "a", "symbol": "A/B", "id": "7", "side": "sell", "price": "1.10",
-         "amount": "2", "mark": "1.2", "forced": True, "timestamp": at}
+         "amount": "2", "drainwatch_mark": "1.2", "drainwatch_forced": True, "timestamp": at}
     ]  # fmt: skip
     assert lines(tmp_path / "out", "quotes") == [
         {"exchange": "x", "symbol": "A/B", "bid": 1.0, "ask": 1.5, "bid_size": 0.0, "timestamp": at}
@@ -78,10 +78,10 @@ def test_each_row_is_a_row_of_its_table_with_what_is_known_of_it(store: Store, t
 
 def test_a_candle_keeps_its_own_time_and_says_when_it_was_told() -> None:
     close_ns = T0 + CANDLE.length_ns
-    assert "known_at" not in columns_of(close_ns, CANDLE)
+    assert "drainwatch_known_at" not in columns_of(close_ns, CANDLE)
     late = columns_of(close_ns + 1_000, CANDLE)
     assert (late["timestamp"], late["timeframe"]) == (T0 / 1e6, "300s")
-    assert late["known_at"] == (close_ns + 1_000) / 1e6
+    assert late["drainwatch_known_at"] == (close_ns + 1_000) / 1e6
 
 
 def test_of_what_a_market_was_said_to_be_only_what_mattered_is_told(store: Store, tmp_path: Path) -> None:

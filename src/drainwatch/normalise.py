@@ -275,8 +275,9 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
     fills["side"] = parsed["side"]
     fills["type"] = parsed["type"]
     fills["liquidity"] = parsed["taker_or_maker"]
-    for name in ("price", "amount", "cost", "fee_cost", "mark"):
+    for name in ("price", "amount", "cost", "fee_cost"):
         fills[name] = parsed[name]
+    fills["mark"] = parsed["drainwatch_mark"]
     for name in ("id", "order", "counterparty", "maker_order", "taker_order"):
         hashed = _hash_column(parsed, name)
         if hashed is not None:
@@ -290,7 +291,7 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
             forced |= pc.starts_with(client, prefix).fill_null(False).to_numpy(zero_copy_only=False)
         derivative = pc.match_substring(parsed["symbol"], ":").to_numpy(zero_copy_only=False)
         fills["flags"] = (forced & derivative) * FORCED
-    fills["flags"] |= (parsed["forced"] == 1).astype(np.uint8) * np.uint8(FORCED)
+    fills["flags"] |= (parsed["drainwatch_forced"] == 1).astype(np.uint8) * np.uint8(FORCED)
     for part in (market, account, fills["id"], fills["order"], fills["side"]):
         fold(key, part)
     content = fee_currency.copy()
@@ -300,7 +301,7 @@ def _fills(parsed: dict[str, Any], size: int, coder: Coder) -> Fills:
     fold(content, fills["taker_order"])
     for told, values_told in (
         (~np.isnan(fills["mark"]), fills["mark"]),
-        (parsed["forced"] == 1, fills["flags"]),
+        (parsed["drainwatch_forced"] == 1, fills["flags"]),
     ):
         if told.any():  # few have them: those that don't keep the hash that they always had
             more = content[told]
@@ -345,8 +346,8 @@ def _market_rows(
             rows["duration_ns"] = length
             close_ns = rows["ts_ns"] + length
             fold(content, length)
-            late = parsed["known_at"] > close_ns  # -1 where absent
-            rows["ts_ns"] = np.where(late, parsed["known_at"], close_ns)
+            late = parsed["drainwatch_known_at"] > close_ns  # -1 where absent
+            rows["ts_ns"] = np.where(late, parsed["drainwatch_known_at"], close_ns)
             rows["id"] = np.where(late, close_ns, 0)
             # told all at once, they go by their own time
             rank = np.where(late, close_ns.astype(np.uint64), NO_RANK)

@@ -80,8 +80,8 @@ SCHEMA: dict[str, dict[str, tuple[Form, bool]]] = {
         "counterparty": (_ID, _OPTIONAL),
         "maker_order": (_ID, _OPTIONAL),
         "taker_order": (_ID, _OPTIONAL),
-        "mark": (_POSITIVE, _OPTIONAL),
-        "forced": (_TRUTH, _OPTIONAL),
+        "drainwatch_mark": (_POSITIVE, _OPTIONAL),
+        "drainwatch_forced": (_TRUTH, _OPTIONAL),
     },
     "trades": {
         "timestamp": (_TIME, _NEEDED),
@@ -115,7 +115,7 @@ SCHEMA: dict[str, dict[str, tuple[Form, bool]]] = {
         "volume": (_NOT_NEGATIVE, _NEEDED),
         "timeframe": (_SPAN, _OPTIONAL),
         "exchange": (_TEXT, _OPTIONAL),
-        "known_at": (_TIME, _OPTIONAL),
+        "drainwatch_known_at": (_TIME, _OPTIONAL),
     },
     "balances": {
         "timestamp": (_TIME, _NEEDED),
@@ -141,7 +141,11 @@ SCHEMA: dict[str, dict[str, tuple[Form, bool]]] = {
         "exchange": (_TEXT, _OPTIONAL),
     },
 }
-"""The contract's tables: each column's form, and whether it is needed."""
+"""The contract's tables: each column's form, and whether it is needed.
+
+Columns that begin with `drainwatch_` are its own, written by `drainwatch journal export`: no other file has
+them by chance.
+"""
 
 PARENTS = frozenset({"fee"})
 """Columns that may hold objects, whose members are columns: `fee` with `cost` and `currency`."""

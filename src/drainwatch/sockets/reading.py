@@ -286,7 +286,9 @@ def _fill(cells: _Cells, exchange: str, account: str) -> Row:
         counterparty=got.get("counterparty"),
         maker_order=got.get("maker_order"),
         taker_order=got.get("taker_order"),
-        forced=client is not None and client.startswith(FORCED_PREFIXES),
+        mark=texts.get("drainwatch_mark"),
+        forced=got.get("drainwatch_forced") == 1
+        or (":" in got["symbol"] and (client or "").startswith(FORCED_PREFIXES)),
     )
 
 

@@ -107,7 +107,7 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
         maker_order=maker_order,
         taker_order=taker_order,
         mark=next((mark for key in _MARKS if (mark := _positive(info.get(key))) is not None), None),
-        forced=_forced(info, exchange, role),
+        forced=_forced(info, exchange, role, symbol),
     )
 
 
@@ -365,12 +365,12 @@ def _other_side(
     return party, maker, taker
 
 
-def _forced(info: Mapping[str, Any], exchange: str, role: str | None) -> bool:
+def _forced(info: Mapping[str, Any], exchange: str, role: str | None, symbol: str) -> bool:
     for key, values in _FORCED_VALUES.items():
         value = info.get(key)
         if isinstance(value, str) and value in values:
             return True
-    if exchange.startswith(_SHORT_KEYS):
+    if exchange.startswith(_SHORT_KEYS) and ":" in symbol:  # on spot anybody may name an order so
         name = _first_text(info, ("c", "clientOrderId"))
         return name is not None and name.startswith(_FORCED_BINANCE)
     if exchange.startswith("bitget"):

@@ -121,6 +121,10 @@ def _write(
         exported.rows["markets"] += 1
 
 
+OWN: Final = {"mark": "drainwatch_mark", "forced": "drainwatch_forced"}
+"""Fields that no column of the contract has, and the columns of our own that they are kept in."""
+
+
 def _is_absent(value: Any) -> bool:
     return value is None or value is False or value == ""
 
@@ -129,15 +133,15 @@ def columns_of(at_ns: int, row: Row) -> dict[str, Any]:
     """A row as its table has it; `at_ns` is the time at which it counts."""
     known = SCHEMA[TABLES[type(row)]]
     columns = {
-        name: value
+        column: value
         for name in row.__struct_fields__
-        if name in known and not _is_absent(value := getattr(row, name))
+        if (column := OWN.get(name, name)) in known and not _is_absent(value := getattr(row, name))
     }
     if isinstance(row, Candle):
         columns["timestamp"] = row.ts_ns / 1e6
         columns["timeframe"] = f"{row.length_ns // 1_000_000_000}s"
         if at_ns - (row.ts_ns + row.length_ns) >= US:
-            columns["known_at"] = at_ns / 1e6
+            columns["drainwatch_known_at"] = at_ns / 1e6
     elif not isinstance(row, Market):
         columns["timestamp"] = at_ns / 1e6
     return columns
