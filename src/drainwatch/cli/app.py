@@ -25,8 +25,8 @@ Examples:
   drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
 
 \b
-Exit codes: 0 it ran, 1 doctor found a fault, 2 wrong option, setting or
-model, 3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
+Exit codes: 0 it ran, 1 doctor found a fault, 2 wrong option, setting, model,
+3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
 """
 
 app = typer.Typer(
