@@ -168,5 +168,5 @@ def test_weeks_of_worse_and_worse_fills_do_not_become_usual_at_once() -> None:
         tape.mid(600 * i, "ETH/USDT", 3000.0, 1.0)
         tape.fill(600 * i + 1, "ETH/USDT", 1, 3000.0 * (1.0 + 300e-4))
     outcome = judge(tape)
-    assert outcome.judged["flagged"][302:].all()
+    assert outcome.judged["flagged"][350:].all()
     assert outcome.engine._state.accounts[0]["cost"][Liquidity.UNKNOWN] < 10.0

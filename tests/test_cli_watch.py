@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,16 @@ enabled = true
 port = 0
 token_file = "{folder}/t"
 """
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """The verb sets up logging for its process; here others share it."""
+    root, ours = logging.getLogger(), logging.getLogger("drainwatch")
+    handlers, level = list(root.handlers), ours.level
+    yield
+    root.handlers[:] = handlers
+    ours.setLevel(level)
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -183,7 +183,8 @@ def test_one_drain_is_one_incident() -> None:
     (incident,) = outcome.incidents
     stolen = outcome.ids[72:]
     assert [fill["id"] for fill in incident["fills"]] == stolen
-    assert incident["severity"] == "critical"
+    grave_at = incident["alerted_at"] if incident["severity"] == "critical" else incident["escalated_at"]
+    assert grave_at <= (START_S + DAY_S + 121) * 1000  # critical by the third fill
     assert incident["symbols"] == ["ETH/USDT"]
     assert incident["opened_at"] == (START_S + DAY_S + 1) * 1000
     assert incident["opened_at"] <= incident["alerted_at"]

@@ -208,7 +208,7 @@ def _own_patches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_watch_killed_with_signal_9_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    check(*asyncio.run(killed(tmp_path, 10, 1)), 10)
+    check(*asyncio.run(killed(tmp_path, 3, 1)), 3)
 
 
 @pytest.mark.slow

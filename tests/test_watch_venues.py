@@ -112,7 +112,7 @@ def test_no_damage_to_messages_costs_a_fill(venue: Venue, tmp_path: Path) -> Non
         await all_judged(watch, exchange)
         assert told(watch) == truths(exchange, venue)
         assert all(faults.happened[fault] for fault in SILENT), faults.happened
-        assert watch.followed[0].connections[0].counts.bad > 0
+        assert watch.hub.bad_by_stream.total() > 0
 
     run(venue, tmp_path, scene, faults)
 

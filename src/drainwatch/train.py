@@ -330,6 +330,8 @@ def _fit_peers(samples: Sequence[Months], seed: int) -> dict[str, NDArray[Any]]:
     values = [_family_scores(judge, sample) for sample in samples]
     for level in range(levels):
         here = [i for i, sample in enumerate(samples) if sample.given == level]
+        if not here:  # nobody knows what is usual there: its peers say nothing
+            continue
         months = sum(samples[i].months for i in here)
         for family in range(len(FAMILIES)):
             maxima = _maxima((samples[i], values[i][:, family]) for i in here)
