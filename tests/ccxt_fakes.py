@@ -201,7 +201,7 @@ class FakeBinance:
             else:
                 await socket.close(code=1001)
 
-    async def listening(self, count: int = 1, timeout_s: float = 10.0) -> None:
+    async def listening(self, count: int = 1, timeout_s: float = 60.0) -> None:
         """Wait until so many user streams stand."""
         await until(lambda: len([s for s in self.users if not s.closed]) >= count, timeout_s)
 
@@ -304,7 +304,7 @@ class FakeBinance:
         return socket
 
 
-async def until(condition: Any, timeout_s: float = 10.0) -> None:
+async def until(condition: Any, timeout_s: float = 60.0) -> None:
     """Wait until something is so, and fail if it doesn't become so."""
     end = time.monotonic() + timeout_s
     while not condition():

@@ -102,7 +102,7 @@ async def subscribed(session: aiohttp.ClientSession, server: Server, *, key: str
     return api
 
 
-async def until(true: Any, seconds: float = 5.0) -> None:
+async def until(true: Any, seconds: float = 60.0) -> None:
     """Wait until something is true."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - what is waited for has no event

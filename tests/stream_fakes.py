@@ -230,7 +230,7 @@ async def running(work: Awaitable[None]) -> AsyncIterator[asyncio.Task[None]]:
             await task
 
 
-async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - what is waited for knows nothing of events

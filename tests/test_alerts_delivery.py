@@ -414,8 +414,8 @@ def test_long_trouble_is_told_to_the_others_long_before(store: Store) -> None:
             clock.jumped_ns = delivery.TROUBLE_NS
             worker.wake()
             await until(lambda: len(service.took["b"]) == 2)
+            await until(lambda: store.waiting() == {"a": 1})
         assert "Channel a doesn't take alerts: HTTP 500" in service.took["b"][1]
-        assert store.waiting() == {"a": 1}
 
     run(test)
 
