@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from drainwatch.cli.probes import TEST_MESSAGE, Clock, bind, body_of, load_judge, send, tools
+from drainwatch.cli.probes import TEST_MESSAGE, bind, body_of, load_judge, send, tools
 from drainwatch.config import Channel, ChannelKind, Settings
 from drainwatch.errors import DrainwatchError
 from drainwatch.model import default_model_path
@@ -96,13 +96,6 @@ def test_a_port_is_free_or_not() -> None:
         taken.listen()
         with pytest.raises(OSError, match="in use"):
             bind("127.0.0.1", taken.getsockname()[1])
-
-
-def test_clock_is_the_wall_clock() -> None:
-    clock = Clock()
-    before = clock.now_ns()
-    asyncio.run(clock.sleep(0.01))
-    assert 5_000_000 < clock.now_ns() - before < 10_000_000_000
 
 
 @pytest.mark.skipif(not (default_model_path() / "card.json").is_file(), reason="no model is shipped yet")

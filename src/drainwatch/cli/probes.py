@@ -68,25 +68,12 @@ def bind(host: str, port: int) -> None:
         probe.listen(1)
 
 
-class Clock:
-    """The wall clock, as the venues' modules want one."""
-
-    def now_ns(self) -> int:
-        """Time in ns since the epoch."""
-        return time.time_ns()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        import asyncio
-
-        await asyncio.sleep(seconds)
-
-
 def rest(account: Account, credentials: Credentials | None) -> Venue:
     """Give an account's REST interface; at another address, where the settings name one."""
+    from drainwatch.venues.clock import SystemClock
     from drainwatch.venues.rest import Rest
 
-    return Rest(account.exchange, credentials, Clock(), account=account.name, base_url=account.url_rest)
+    return Rest(account.exchange, credentials, SystemClock(), account=account.name, base_url=account.url_rest)
 
 
 async def send(channel: Channel, url: str) -> None:
