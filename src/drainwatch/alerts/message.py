@@ -251,7 +251,7 @@ def message_of(
             reasons=tuple(text.reasons(incident)),
             fills=shown,
             fills_more=max(0, len(told) - len(shown)),
-            facts=tuple(facts),
+            facts=tuple(fact for fact in facts if fact[1]),
             command="" if test or what == "acknowledged" else _command(name),
             history=tuple(_said(step) for step in history[-STEPS:]),
             incident_id=name,
@@ -314,7 +314,7 @@ def _shown(table: FillTable, row: int, loss: float) -> ShownFill:
         _known(table.floats(name)[row]) for name in ("timestamp", "price", "amount", "fair_price")
     )
     side, symbol = table.text("side", row), table.text("symbol", row)
-    off = words.off_price(side, price, fair)
+    off = words.off_price(side, price, fair).replace("what it was worth", f"its worth of {words.price(fair)}")
     return ShownFill(
         symbol=symbol,
         id=table.text("id", row),
@@ -326,7 +326,7 @@ def _shown(table: FillTable, row: int, loss: float) -> ShownFill:
         fair_source=table.text("fair_source", row),
         loss=_known(loss),
         text=f"{words.clock(at)} {side} {words.number(amount)} {symbol} at {words.price(price)}"
-        + (f", worth {words.price(fair)}: {off}" if off else ""),
+        + (f", {off}" if off else ""),
     )
 
 
