@@ -66,7 +66,7 @@ def test_what_others_wrote_is_text_alone(message: Message) -> None:
 def test_the_first_line_is_what_a_phone_shows(what: str) -> None:
     body = body_of(request_of(DISCORD, later(what)))
     assert "3.36 ETH gone from account main at binance, 41 % of it; about 4.84 ETH left" in body["content"]
-    assert body["embeds"][0]["description"].startswith("**Now:** Revoke the API key at binance")
+    assert body["embeds"][0]["description"].startswith("**Now:** revoke the API key at binance")
     assert "](https://www.binance.com/en/my/settings/api-management)" in body["embeds"][0]["description"]
 
 

@@ -75,7 +75,7 @@ def test_what_others_wrote_is_text_alone(message: Message) -> None:
 def test_the_first_lines_say_what_is_gone_and_what_to_do(what: str) -> None:
     lines = body_of(request_of(TELEGRAM, later(what)))["text"].splitlines()
     assert "3.36 ETH gone from account main at binance, 41 % of it; about 4.84 ETH left" in lines[0]
-    assert lines[1].startswith("<b>Now:</b> Revoke the API key at binance")
+    assert lines[1].startswith("<b>Now:</b> revoke the API key at binance")
     assert '<a href="https://www.binance.com/en/my/settings/api-management">' in lines[1]
 
 

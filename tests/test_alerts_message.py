@@ -37,7 +37,7 @@ def test_the_first_line_says_what_is_gone_and_the_second_what_to_do(what: str) -
     assert lines[0] == f"{made.title}: {GONE}"
     assert lines[0].startswith("CRITICAL")
     assert lines[1] == f"Now: {made.action} API keys at binance: {PAGE}"
-    assert made.action.startswith("Revoke the API key at binance, cancel all open orders")
+    assert made.action.startswith("revoke the API key at binance, cancel all open orders")
 
 
 def test_each_news_has_a_title_of_its_own() -> None:
@@ -126,14 +126,14 @@ def test_an_id_that_a_shell_reads_otherwise_is_in_no_command(name: str) -> None:
 def test_a_venue_without_a_page_gets_plain_words() -> None:
     made = message_of(incident(exchange="nowhere"), "opened")
     assert made.link is None
-    assert made.text.splitlines()[1].startswith("Now: Revoke the API key at nowhere")
+    assert made.text.splitlines()[1].startswith("Now: revoke the API key at nowhere")
     assert "http" not in made.text
 
 
 def test_a_warning_asks_first() -> None:
     made = opened(severity="warning")
     assert (made.title, made.severity) == ("WARNING", "warning")
-    assert made.action.startswith("Check whether you or your bot placed these orders")
+    assert made.action.startswith("check whether you or your bot placed these orders")
 
 
 def test_a_sample_says_that_it_is_none() -> None:

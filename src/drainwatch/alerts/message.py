@@ -245,7 +245,7 @@ def message_of(
             test=test,
             title=f"{'TEST: ' if test else ''}{severity.upper()}{_LABELS[what]}",
             headline=text.money_gone(incident),
-            action=words.upper_first(text.what_now(incident)),
+            action=text.what_now(incident),
             link=_link(incident),
             news=_NEWS[what],
             reasons=tuple(text.reasons(incident)),
