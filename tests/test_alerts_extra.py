@@ -114,9 +114,9 @@ def test_a_try_that_hangs_holds_up_nothing_and_is_not_joined_by_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A mail server that never answers must neither stop the watch nor gather threads."""
-    monkeypatch.setattr(extra, "TIMEOUT_S", 0.05)
-    monkeypatch.setattr(extra, "_tell", lambda *_: release.wait(60) and Answer(Outcome.ARRIVED, ""))
     release = threading.Event()
+    monkeypatch.setattr(extra, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(extra, "_tell", lambda *_: release.wait(60))
     try:
         assert "no answer within" in sent("ntfy://127.0.0.1/x", "slow").reason
         assert "hasn't ended yet" in sent("ntfy://127.0.0.1/x", "slow").reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-import ccxt
+import ccxt  # type: ignore[import-untyped]
 import pytest
 
 from drainwatch.venues.catalogue import NATIVE
