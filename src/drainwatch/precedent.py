@@ -3,7 +3,7 @@
 scikit-learn grows the trees by gradient boosting on rows of simulated thefts and of honest accounts.
 Each is held monotone in every feature: as a feature rises with danger, a fill that is worse in any way
 never looks safer for it. So they learn which dangers come together in a theft, and hardly how one
-thief goes about it: kinds of thieves that were never shown to them are found, too (docs/decisions/0022).
+thief goes about it: kinds of thieves that were never shown to them are found, too (docs/decisions/0023).
 """
 
 from __future__ import annotations
