@@ -247,7 +247,7 @@ LAST_TX=0x{r.draw(64, HEX)}
 """)  # fmt: skip
 
 
-# --- leaks, the reporting half -----------------------------------------------------------------------
+# --- leaks, the tuning half, continued ---------------------------------------------------------------
 
 
 def settings_module(r: Repo) -> None:
@@ -510,7 +510,7 @@ def translations(r: Repo) -> None:
     r.write("locales/de.json", json.dumps({"key": "settings.exchange.binance.apiKeyPlaceholder", **told}, indent=1))
 
 
-# --- what only looks like keys, the reporting half ---------------------------------------------------
+# --- what only looks like keys, the tuning half, continued -------------------------------------------
 
 
 def yarn_lock(r: Repo) -> None:
@@ -623,16 +623,294 @@ def made_up_fixtures(r: Repo) -> None:
     r.write("tests/test_sign.py", f'from bot import sign\n\nKEY = "{r.draw(20)}"\nSECRET = "{r.draw(40)}"\n\n\ndef test_exchange_signature():\n    assert sign(SECRET, "a=1") == "{r.draw(64, HEX)}"\n')
 
 
+# --- leaks, the reporting half: written last, never tuned on -------------------------------------------
+
+
+def nested_exchanges(r: Repo) -> None:
+    rows = []
+    for venue in r.rng.sample(VENUES, 3):
+        key, secret = r.pair(venue)
+        rows.append(f"    '{venue}': {{\n        'API_KEY': '{key}',\n        'API_SECRET': '{secret}',\n        'fee': 0.001,\n    }},")
+    r.write("jesse/config.py", "EXCHANGES = {\n" + "\n".join(rows) + "\n}\n")
+
+
+def octobot(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    told = {"crypto-currencies": {"Bitcoin": {"pairs": ["BTC/USDT"]}}, "exchanges": {venue: {"api-key": key, "api-secret": secret}}, "trading": {"risk": 0.5}}
+    r.write("user/config.json", json.dumps(told, indent=4))
+
+
+def dockerfile(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("Dockerfile", f"""FROM python:3.12@sha256:{r.draw(64, HEX)}
+ENV {venue.upper()}_APIKEY="{key}" \\
+    {venue.upper()}_SECRETKEY="{secret}"
+CMD ["python", "-m", "grid"]
+""")  # fmt: skip
+
+
+def plain_workflow(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write(".github/workflows/nightly.yml", f"""jobs:
+  trade:
+    steps:
+      - uses: actions/checkout@{r.draw(40, HEX)}
+      - run: python rebalance.py {venue}
+        env:
+          API_KEY: {key}
+          API_SECRET: {secret}
+""")  # fmt: skip
+
+
+def tfvars(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("infra/prod.tfvars", f'region = "ap-northeast-1"\n{venue}_api_key    = "{key}"\n{venue}_api_secret = "{secret}"\n')
+
+
+def postman(r: Repo) -> None:
+    key, secret = r.pair("binance")
+    told = {"info": {"_postman_id": r.uuid(), "name": "Binance spot"}, "variable": [{"key": "binance-api-key", "value": key}, {"key": "binance-api-secret", "value": secret}, {"key": "signature", "value": ""}]}
+    r.write("binance.postman_collection.json", json.dumps(told, indent=2))
+
+
+def curl_example(r: Repo) -> None:
+    venue, header = r.rng.choice([("bybit", "X-BAPI-API-KEY"), ("okx", "OK-ACCESS-KEY"), ("binance", "X-MBX-APIKEY")])
+    key = r.leak(FORMS[venue](r)[0])
+    r.write("docs/usage.md", f"# Usage\n\n```sh\ncurl -s 'https://api.{venue}.com/account' \\\n  -H '{header}: {key}' \\\n  -H 'X-SIGN: {r.draw(64, HEX)}'\n```\n")
+
+
+def front_end(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("web/.env.local", f"VITE_APP_TITLE=Desk\nVITE_{venue.upper()}_KEY={key}\nVITE_{venue.upper()}_SECRET={secret}\nVITE_BUILD={r.draw(40, HEX)}\n")
+
+
+def notebook_traceback(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    lines = ["\x1b[0;31m---------------------------------\x1b[0m\n", f"\x1b[0;32m----> 1\x1b[0;31m client = connect('{venue}', api_key='{key}', api_secret='{secret}')\x1b[0m\n", "AuthenticationError: invalid signature\n"]
+    cell = {"cell_type": "code", "execution_count": 9, "metadata": {}, "source": ["client = connect(*args)"], "outputs": [{"output_type": "error", "ename": "AuthenticationError", "evalue": "", "traceback": lines}]}
+    r.write("explore.ipynb", json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}, indent=1))
+
+
+def environment_dump(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("debug/printenv.txt", f"HOME=/home/bot\nINVOCATION_ID={r.draw(32, HEX)}\n{venue.upper()}_API_KEY={key}\nJOURNAL_STREAM=8:23\n{venue.upper()}_API_SECRET={secret}\nPWD=/srv\n")
+
+
+def other_languages(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    kind = r.rng.randrange(4)
+    if kind == 0:
+        r.write("fetch.R", f'# {venue}\nkey <- "{key}"\nsecret <- "{secret}"\n')
+    elif kind == 1:
+        r.write("src/feed.cpp", f'// {venue} gateway\nstatic const std::string kApiKey{{"{key}"}};\nstatic const std::string kApiSecret{{"{secret}"}};\n')
+    elif kind == 2:
+        r.write("config/runtime.exs", f'config :trader, :{venue},\n  api_key: "{key}",\n  secret_key: "{secret}"\n')
+    else:
+        r.write("lib/bot.rb", f"{venue.title()}.configure do |c|\n  c.api_key = '{key}'\n  c.api_secret = '{secret}'\nend\n")
+
+
+def ansible(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("group_vars/all.yml", f"users: [bot]\nvenues:\n  - {{name: {venue}, key: {key}, secret: {secret}}}\n")
+
+
+def signing_script(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("balance.sh", f"""#!/bin/sh
+# what is on {venue}?
+KEY={key}
+SECRET={secret}
+SIGN=$(printf %s "$1" | openssl dgst -sha256 -hmac "$SECRET" | cut -d' ' -f2)
+""")  # fmt: skip
+
+
+def xml_config(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("App.config", f'<configuration>\n  <exchange name="{venue}">\n    <apiKey>{key}</apiKey>\n    <add key="ApiSecret" value="{secret}" />\n  </exchange>\n</configuration>\n')
+
+
+def commented_out(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("run_live.py", f'import os\n\n# old {venue} account, remove!\n# API_KEY = "{key}"\n# API_SECRET = "{secret}"\nAPI_KEY = os.environ["API_KEY"]\n')
+
+
+def broken_lines(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("keys.py", f'{venue.upper()}_API_KEY = (\n    "{key}"\n)\n{venue.upper()}_API_SECRET = (\n    "{secret}"\n)\n')
+
+
+def properties(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("src/main/resources/application.properties", f"server.port=8080\nexchange.{venue}.apikey={key}\nexchange.{venue}.secret={secret}\nspring.application.instance_id={r.uuid()}\n")
+
+
+def chat_export(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    said = [{"id": r.uuid(), "from": "a", "text": f"here is the {venue} api key: {key}"}, {"id": r.uuid(), "from": "a", "text": f"and the secret: {secret}"}, {"id": r.uuid(), "from": "b", "text": "thanks, rotating it"}]
+    r.write("chat/result.json", json.dumps(said, indent=1))
+
+
+def agent_wallet(r: Repo) -> None:
+    private = r.leak("0x" + r.draw(64, HEX))
+    r.write("config/hyperliquid.toml", f'account_address = "0x{r.draw(40, HEX)}"\nagent_private_key = "{private}"\n')
+
+
+def supervisor(r: Repo) -> None:
+    venue = any_venue(r)
+    key, secret = r.pair(venue)
+    r.write("supervisord.conf", f'[program:{venue}_bot]\ncommand=python bot.py\nenvironment=API_KEY="{key}",API_SECRET="{secret}",TZ="UTC"\n')
+
+
+def chat_hooks(r: Repo) -> None:
+    upper = string.ascii_uppercase + string.digits
+    slack = r.leak(f"https://hooks.slack.com/services/T{r.draw(8, upper)}/B{r.draw(10, upper)}/{r.draw(24)}")
+    token = r.leak(f"{r.rng.randint(10**9, 10**10 - 1)}:AA{r.draw(33, WORD + '_-')}")
+    r.write("alertmanager.yml", f"receivers:\n  - slack_configs:\n      - api_url: {slack}\n  - telegram_configs:\n      - bot_token: '{token}'\n        chat_id: -1001\n")
+
+
+# --- what only looks like keys, the reporting half -----------------------------------------------------
+
+
+def requirements(r: Repo) -> None:
+    r.write("requirements.txt", "".join(f"python-binance==1.0.{n} \\\n    --hash=sha256:{r.draw(64, HEX)} \\\n    --hash=sha256:{r.draw(64, HEX)}\n" for n in range(15)))
+
+
+def other_locks(r: Repo) -> None:
+    r.write("pnpm-lock.yaml", "".join(f"  /ccxt@4.{n}.0:\n    resolution: {{integrity: sha512-{r.b64(64)}}}\n" for n in range(15)))
+    r.write("Pipfile.lock", json.dumps({"_meta": {"hash": {"sha256": r.draw(64, HEX)}}, "default": {"ccxt": {"hashes": [f"sha256:{r.draw(64, HEX)}" for _ in range(10)]}}}, indent=4))
+
+
+def deposits(r: Repo) -> None:
+    base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+    r.write("treasury.py", f"""KRAKEN_DEPOSIT = "bc1q{r.draw(38, '023456789acdefghjklmnpqrstuvwxyz')}"
+BINANCE_TRON = "T{r.draw(33, base58)}"
+bybit_solana = "{r.draw(44, base58)}"
+OKX_ETH = "0x{r.draw(40, HEX)}"
+HYPERLIQUID_VAULT = "0x{r.draw(40, HEX)}"
+""")  # fmt: skip
+
+
+def migrations(r: Repo) -> None:
+    r.write("alembic/versions/add_exchange_keys.py", f'"""Add api keys of exchanges.\n\nRevision ID: {r.draw(12, HEX)}\n"""\n\nrevision = "{r.draw(32, HEX)}"\ndown_revision = "{r.draw(32, HEX)}"\n\n\ndef upgrade():\n    op.add_column("accounts", sa.Column("api_secret", sa.String(64)))\n')
+
+
+def frames(r: Repo) -> None:
+    rows = []
+    for n in range(15):
+        rows.append(json.dumps({"op": "auth", "connId": r.draw(20), "reqId": r.uuid(), "args": ["***", 1767000000000 + n, r.draw(64, HEX)]}))
+        rows.append(json.dumps({"topic": "execution", "id": r.draw(36), "data": [{"exchange": "bybit", "execId": r.uuid(), "orderId": r.uuid(), "blockTradeId": r.draw(32, HEX)}]}))
+    r.write("tape/bybit-private.jsonl", "\n".join(rows) + "\n")
+
+
+def encrypted(r: Repo) -> None:
+    r.write("conf/connectors/bybit.yml", f"connector: bybit\n\nbybit_api_key: 7b2263727970746f{r.draw(900, HEX)}\n\nbybit_secret_key: 7b2263727970746f{r.draw(900, HEX)}\n")
+    r.write("secrets.enc.yaml", f"binance:\n    api_key: ENC[AES256_GCM,data:{r.b64(48)},iv:{r.b64(32)},tag:{r.b64(16)},type:str]\nsops:\n    mac: ENC[AES256_GCM,data:{r.b64(66)}]\n")
+
+
+def vault(r: Repo) -> None:
+    lines = "\n".join("          " + r.draw(80, string.digits) for _ in range(5))
+    r.write("group_vars/vault.yml", f"kraken_api_secret: !vault |\n          $ANSIBLE_VAULT;1.1;AES256\n{lines}\n")
+
+
+def bundles(r: Repo) -> None:
+    chunks = {f"static/js/{n}.{r.draw(20, HEX)}.chunk.js": f"sha384-{r.b64(48)}" for n in range(20)}
+    r.write("dist/asset-manifest.json", json.dumps({"exchange": chunks, "buildId": r.draw(21), "key": r.draw(32, HEX)}, indent=1))
+
+
+def patches(r: Repo) -> None:
+    r.write("patches/fix-kraken.patch", f"From {r.draw(40, HEX)} Mon Sep 17 00:00:00 2001\nSubject: kraken: read the api secret from a file\n\ndiff --git a/kraken.py b/kraken.py\nindex {r.draw(40, HEX)}..{r.draw(40, HEX)} 100644\n-secret = input()\n+secret = read_secret(path)\n")
+
+
+def hosts_and_signatures(r: Repo) -> None:
+    r.write(".ssh/known_hosts", f"bot.exchange.example.org ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ{r.draw(340, B64)}==\n|1|{r.b64(20)}|{r.b64(20)} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{r.draw(43, B64)}\n")
+    r.write("release.asc", "-----BEGIN PGP SIGNATURE-----\n\n" + "\n".join(r.b64(48) for _ in range(7)) + "\n-----END PGP SIGNATURE-----\n")
+
+
+def templates_of_settings(r: Repo) -> None:
+    r.write("config/template.json", json.dumps({"exchange": {"name": "binance", "key": "replace-me-with-your-key", "secret": "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME"}, "okx": {"apiKey": "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "secret": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "passphrase": "..."}}, indent=2))
+    r.write("env.template", "BYBIT_API_KEY=${BYBIT_API_KEY:?set it}\nBYBIT_API_SECRET={{ vault_bybit_secret }}\nKUCOIN_KEY=op://Trading/KuCoin/credential\nMEXC_KEY=mx0vglXXXXXXXXXXXX\n")
+
+
+def documented(r: Repo) -> None:
+    r.write("docs/api.md", '# Exchange accounts\n\n`POST /accounts`\n\n```json\n{"exchange": "bitget", "apiKey": "bg_0123456789abcdef0123456789abcdef", "secret": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}\n```\n\nKeys are stored as `sha256(apiKey)`.\n')
+
+
+def bytecode(r: Repo) -> None:
+    r.write("artifacts/Exchange.json", json.dumps({"contractName": "Exchange", "bytecode": "0x6080604052" + r.draw(3_000, HEX), "storageLayout": {"keys": ["0x" + r.draw(64, HEX) for _ in range(10)]}, "methodIdentifiers": {"withdraw(uint256)": r.draw(8, HEX)}}, indent=1))
+
+
+def careful_code(r: Repo) -> None:
+    r.write("bot/credentials.py", """# keys of binance, bybit and kraken, from the keyring and from nowhere else
+import hashlib
+import secrets
+
+BINANCE_API_KEY_ENVIRONMENT_VARIABLE = "TRADER_BINANCE_SPOT_API_KEY_V2"
+KRAKEN_SECRET_FILE = "/run/credentials/trader.service/kraken_secret_2026"
+BYBIT_SECRET_REF = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bybit/api-AbCdEf"
+
+
+def fingerprint(api_secret: str) -> str:
+    return hashlib.sha256(api_secret.encode()).hexdigest()[:16]
+
+
+def same(api_secret: str, other_secret: str) -> bool:
+    return secrets.compare_digest(api_secret, other_secret)
+""")  # fmt: skip
+
+
+def drawings(r: Repo) -> None:
+    r.write("docs/exchange.svg", f'<svg><title>key and secret</title><style>@font-face{{src:url(data:font/woff2;base64,{r.b64(4_000)})}}</style><path id="{r.draw(32)}" d="M0 0L10 10"/></svg>\n')
+
+
+def ledgers(r: Repo) -> None:
+    upper = string.ascii_uppercase + string.digits
+    r.write("exports/kraken-ledgers.csv", "txid,refid,time,type,asset,amount\n" + "".join(f"L{r.draw(5, upper)}-{r.draw(5, upper)}-{r.draw(6, upper)},O{r.draw(5, upper)}-{r.draw(5, upper)}-{r.draw(6, upper)},2026-01-01,trade,XXBT,0.1\n" for _ in range(20)))
+    r.write("exports/coinbase.json", json.dumps([{"trade_id": n, "order_id": r.uuid(), "user_id": r.draw(24, HEX), "profile_id": r.uuid(), "account": "coinbase"} for n in range(20)], indent=1))
+
+
+def token_list(r: Repo) -> None:
+    r.write("tokens.json", json.dumps({"hyperliquid": {"spot": [{"name": f"HYPE{n}", "tokenId": "0x" + r.draw(32, HEX), "evmContract": "0x" + r.draw(40, HEX), "deployTxHash": "0x" + r.draw(64, HEX)} for n in range(15)]}}, indent=1))
+
+
+def cached_answers(r: Repo) -> None:
+    told = [{"request": {"method": "GET", "uri": "https://api.kucoin.com/api/v1/accounts", "headers": {"KC-API-KEY": ["DUMMY"], "KC-API-SIGN": [r.b64(32)]}}, "response": {"headers": {"x-request-id": [r.uuid()], "cf-ray": [r.draw(16, HEX)], "set-cookie": [f"__cf_bm={r.draw(60)}"]}, "body": json.dumps([{"id": r.draw(24, HEX), "currency": "BTC"}])}} for _ in range(6)]
+    r.write("tests/cassettes/kucoin_accounts.json", json.dumps(told, indent=1))
+
+
+def metrics(r: Repo) -> None:
+    r.write("grafana/exchange.json", json.dumps({"uid": r.draw(14), "title": "binance latency", "panels": [{"id": n, "datasource": {"uid": r.draw(16)}, "libraryPanel": {"uid": r.uuid()}, "key": f"Q-{r.uuid()}-{n}"} for n in range(10)]}, indent=1))
+
+
 TUNING: tuple[Template, ...] = (
     dotenv, freqtrade, ccxt_script, notebook_source, compose, bash_history, javascript, yaml_config, webhooks, wallet,
-    package_lock, poetry_lock, placeholders, published, json_web_token, minified, picture, chain, test_doubles,
-    translations,
-)  # fmt: skip
-REPORTING: tuple[Template, ...] = (
     settings_module, hummingbot, notebook_output, ci_log, zsh_history, compiled_languages, manifests, toml_and_ini,
     appsettings, cdp_key, positional, readme, accounts_csv, sql_dump, wallet_code, bot_tokens,
-    yarn_lock, go_sum, cargo_lock, own_orders, signed_requests, public_keys, workflows, change_log, terraform, models,
-    analytics, empty_settings, contracts, identifiers, made_up_fixtures,
+    package_lock, poetry_lock, placeholders, published, json_web_token, minified, picture, chain, test_doubles,
+    translations, yarn_lock, go_sum, cargo_lock, own_orders, signed_requests, public_keys, workflows, change_log,
+    terraform, models, analytics, empty_settings, contracts, identifiers, made_up_fixtures,
+)  # fmt: skip
+REPORTING: tuple[Template, ...] = (
+    nested_exchanges, octobot, dockerfile, plain_workflow, tfvars, postman, curl_example, front_end,
+    notebook_traceback, environment_dump, other_languages, ansible, signing_script, xml_config, commented_out,
+    broken_lines, properties, chat_export, agent_wallet, supervisor, chat_hooks,
+    requirements, other_locks, deposits, migrations, frames, encrypted, vault, bundles, patches,
+    hosts_and_signatures, templates_of_settings, documented, bytecode, careful_code, drawings, ledgers, token_list,
+    cached_answers, metrics,
 )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ _ASSIGNED = re.compile(r"[ \t]*(?:=(?!=)|\(|\[|:=)")
 _NAME_LIKE = re.compile(r"(?=.*[a-z]{4})[A-Za-z_]\w*")
 _AROUND = " \t\r\"'\\,+;n"
 _BLOCK_LINE = re.compile(r"[A-Za-z0-9+/]{30,}={0,2}|-----[A-Z ]+-----")
+_TESTS = re.compile(r"(?:^|[/_.-])(?:tests?|specs?|fixtures?|mocks?|testdata|testing)(?:$|[/_.-])", re.IGNORECASE)
+"""Paths of tests, whose keys are mostly made up: there more has to speak for one."""
 _PLAIN = re.compile(r"(?=\D*\d)[A-Za-z0-9+/]{20,}={0,2}")
 """What a key of no known form has to be like, beside having the name of one."""
 NEAR = 8
@@ -34,7 +36,7 @@ ENOUGH = 3.5
 NAMED, SAID = 2.0, 1.0
 VENUE_IN_NAME, VENUE_NEAR, VENUE_SOMEWHERE = 2.0, 1.5, 1.0
 TELLING_FORM, FORM, UNLIKE = 1.5, 1.0, 1.0
-PAIRED, AMONG_TRADING = 1.5, 0.5
+PAIRED, AMONG_TRADING, IN_TESTS = 1.5, 0.5, 1.0
 
 _WHERE = {VENUE_IN_NAME: "with it", VENUE_NEAR: "near it", VENUE_SOMEWHERE: "in the file"}
 _SECRET_ROLES = frozenset({Role.SECRET, Role.PRIVATE_KEY})
@@ -57,6 +59,8 @@ class Candidate:
     """Weight of the mention of its venue."""
     paired: bool = False
     trading: bool = False
+    tested: bool = False
+    """Whether it stands in a test."""
     because: list[str] = field(default_factory=list)
 
     @property
@@ -80,7 +84,7 @@ class Candidate:
             total += TELLING_FORM if telling or wallet else FORM if self.venue or shape.telling else FORM / 2
         elif (self.venue, _PARTS.get(self.role)) in KNOWN:
             total -= UNLIKE
-        return total + PAIRED * self.paired + AMONG_TRADING * self.trading
+        return total + PAIRED * self.paired + AMONG_TRADING * self.trading - IN_TESTS * self.tested
 
 
 _PARTS = {Role.KEY: Part.KEY, Role.SECRET: Part.SECRET, Role.PRIVATE_KEY: Part.PRIVATE_KEY}
@@ -95,6 +99,8 @@ class Page:
         self._ends = [m.start() for m in re.finditer("\n", text)]
         self._mentions: list[tuple[int, str]] | None = None
         self.is_code = path.rpartition(".")[2].lower() in _CODE
+        self.is_test = bool(_TESTS.search(path))
+        self.columns = _columns(text, path)
         self._trading_path = any(word in path.lower() for word in TRADING)
         found = mentions_in(path.lower())
         self.path_venue = found[-1][1] if found else ""
@@ -102,6 +108,11 @@ class Page:
     def line_of(self, position: int) -> int:
         """Number of the line, from 1, on which a position is."""
         return bisect_left(self._ends, position) + 1
+
+    def column_of(self, position: int, line: int) -> str:
+        """Name the column in which a position of a table is; empty beyond the last."""
+        before = self.text[self.span_of(line)[0] : position].count(self.columns[0])
+        return self.columns[before + 1] if before + 1 < len(self.columns) else ""
 
     def span_of(self, line: int) -> tuple[int, int]:
         """First position of a line, and the one after its last."""
@@ -129,6 +140,16 @@ class Page:
         return self._trading_path or any(word in near for word in TRADING)
 
 
+def _columns(text: str, path: str) -> tuple[str, ...]:
+    """Return a table's separator and the names of its columns; nothing where it has no heading."""
+    if not path.lower().endswith((".csv", ".tsv")):
+        return ()
+    heading = text[:2_000].partition("\n")[0].strip()
+    separator = max(",;\t", key=heading.count)
+    names = [name.strip(" \"'") for name in heading.split(separator)]
+    return (separator, *names) if len(names) > 1 and not any(map(looks_random, names)) else ()
+
+
 def candidates_in(page: Page) -> Iterator[Candidate]:
     """Go through the strings of a text that could be keys, by form or by name."""
     text = page.text
@@ -142,7 +163,7 @@ def candidates_in(page: Page) -> Iterator[Candidate]:
             continue
         shapes = shapes_of(token)
         left = text[max(0, start - 200) : start]
-        if not shapes and not (_PLAIN.fullmatch(token) and _is_named(left)):
+        if not shapes and not (_PLAIN.fullmatch(token) and (page.columns or _is_named(left))):
             continue
         if not looks_random(token) or _in_something_else(page, start, start + len(token)) or is_published(token):
             continue
@@ -191,7 +212,10 @@ def _read(page: Page, token: str, start: int, left: str, shapes: tuple[Shape, ..
     if role is Role.UNKNOWN and not (len(label.name) >= SHORTEST and looks_random(label.name)):
         role = role_in_words(page.text[max(page.span_of(line)[0], start - 80) : start])
         said = role is not Role.UNKNOWN
-    return Candidate(token, start, line, label, role, said, shapes)
+    if page.columns:
+        column = page.column_of(start, line)
+        label, role, said = Label(column, ","), role_of(column), False
+    return Candidate(token, start, line, label, role, said, shapes, tested=page.is_test)
 
 
 def place(candidate: Candidate, page: Page) -> None:
@@ -223,7 +247,7 @@ def place(candidate: Candidate, page: Page) -> None:
         candidate.venue, candidate.closeness = page.path_venue or best[0], VENUE_SOMEWHERE
 
 
-def pair(candidates: list[Candidate]) -> None:
+def pair(candidates: list[Candidate], page: Page) -> None:
     """Mark keys that stand beside secrets, and strings given one after the other as a call's arguments."""
     for one, two in zip(candidates, candidates[1:], strict=False):
         if two.line - one.line > PAIR_LINES or two.start - one.start > REACH or one.token == two.token:
@@ -231,18 +255,19 @@ def pair(candidates: list[Candidate]) -> None:
         roles = {one.role, two.role}
         if Role.KEY in roles and roles & _SECRET_ROLES:
             one.paired = two.paired = True
-        elif roles == {Role.UNKNOWN} and _side_by_side(one, two):
+        elif roles == {Role.UNKNOWN} and _side_by_side(one, two, page):
             one.paired = two.paired = True
             one.role, two.role = Role.KEY, Role.SECRET
             one.said = two.said = True
 
 
-def _side_by_side(one: Candidate, two: Candidate) -> bool:
-    """Tell whether two strings are the key and the secret of one venue, with hardly anything between."""
-    keys = {s.venue for s in one.shapes if s.part is Part.KEY}
+def _side_by_side(one: Candidate, two: Candidate, page: Page) -> bool:
+    """Tell whether two strings are the key and the secret of the venue named, as arguments of one call."""
+    keys = {s.venue for s in one.shapes if s.part is Part.KEY and (s.telling or s.venue == one.venue)}
     secrets = {s.venue for s in two.shapes if s.part is Part.SECRET}
     between = two.start - one.start - len(one.token)
-    return bool(keys & secrets) and between <= 24 and two.label.sign == ","
+    opened = "(" in page.text[max(page.span_of(one.line)[0] - 80, one.start - 200, 0) : one.start]
+    return bool(keys & secrets) and between <= 24 and two.label.sign == "," and opened
 
 
 def judge(candidates: Iterable[Candidate]) -> Iterator[Candidate]:

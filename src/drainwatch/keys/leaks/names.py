@@ -53,10 +53,10 @@ TRADING = (
 _TYPES = frozenset(
     "str string String char const let var Any any bytes Optional Final text bstr static SecretStr Str".split()
 )
-_HOLDERS = frozenset({"value", "val", "default", "content", "data", "str", "string", "text", "v"})
+_HOLDERS = frozenset({"or", "value", "val", "default", "content", "data", "str", "string", "text", "v"})
 _OPENING = " \t\r\n\"'`\\([{*&$"
 _CLOSING = " \t\"'`\\])}*|"
-_SIGNS = "=:>,|"
+_SIGNS = "=:>,|?"
 _IDENTIFIER = re.compile(r"[A-Za-z_@][\w.$-]*$")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PIECES = re.compile(r"[^\W\d_]+\d*|\d+")

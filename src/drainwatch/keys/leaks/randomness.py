@@ -59,7 +59,7 @@ def looks_random(token: str) -> bool:
     if entropy_bits(token) < 0.72 * math.log2(min(n, 62)):
         return False
     digits = sum(c.isdigit() for c in token)
-    if digits == n or (n >= 32 and not digits):
+    if digits == n or (n >= 24 and not digits):
         return False
     if sum(map(len, _SMALL_RUN.findall(token))) > n / 2:
         return False

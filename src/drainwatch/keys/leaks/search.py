@@ -91,7 +91,7 @@ def leaks_in(text: str, path: str) -> list[Leak]:
     candidates = list(candidates_in(page))
     for candidate in candidates:
         place(candidate, page)
-    pair([c for c in candidates if c.role is not Role.OTHER])
+    pair([c for c in candidates if c.role is not Role.OTHER], page)
     kept = list(judge(candidates))
     leaks = [_leak(c, page) for c in kept if not _is_inside_form(c, page)]
     leaks.extend(_by_form(page))

@@ -110,7 +110,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "okx": ("okx", "okex", "ok-access"),
     "kraken": ("kraken",),
     "kucoin": ("kucoin", "kc-api"),
-    "coinbase": ("coinbase", "cbpro", "cb-access", "gdax"),
+    "coinbase": ("coinbase", "cbpro", "cb-access", "gdax", "cdp_api", "/apikeys/"),
     "bitget": ("bitget",),
     "gate": ("gateio", "gate.io", "gate_io", "gate-io", "gate_api", "gate_key", "gate_secret", "gateapi"),
     "bitfinex": ("bitfinex", "bfx"),
