@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from drainwatch.keys.leaks.names import TRADING, Label, Role, label_before, role_in_words, role_of
-from drainwatch.keys.leaks.randomness import looks_random
+from drainwatch.keys.leaks.randomness import SHORTEST, looks_random
 from drainwatch.keys.leaks.shapes import KNOWN, Part, Shape, is_published, mentions_in, shapes_of
 
 TOKEN = re.compile(r"[A-Za-z0-9+/_][A-Za-z0-9+/_-]{14,}+={0,2}")
 """Whatever could be a key: unbroken, 15 characters and more."""
 
-SHORTEST, LONGEST = 16, 130
+LONGEST = 130
 _CODE = frozenset("c cc cpp cs go h hpp java js jsx kt mjs php py pyi pyx rb rs scala sol swift ts tsx".split())
 """Endings of programs, in which what is a value has quotes around it."""
 _ASSIGNED = re.compile(r"[ \t]*(?:=(?!=)|\(|\[|:=)")
@@ -162,7 +162,7 @@ def candidates_in(page: Page) -> Iterator[Candidate]:
         if not SHORTEST <= len(token) <= LONGEST:
             continue
         shapes = shapes_of(token)
-        left = text[max(0, start - 200) : start]
+        left = text[max(0, start - 2 * LONGEST) : start]
         if not shapes and not (_PLAIN.fullmatch(token) and (page.columns or _is_named(left))):
             continue
         if not looks_random(token) or _in_something_else(page, start, start + len(token)) or is_published(token):
@@ -206,11 +206,13 @@ def _in_block(page: Page, start: int, end: int) -> bool:
 
 def _read(page: Page, token: str, start: int, left: str, shapes: tuple[Shape, ...]) -> Candidate:
     """Read a string's name, and what is said of it on its line."""
+    # pieces of another key before it say nothing, though one may read `pk`
+    left = TOKEN.sub(lambda found: " " if looks_random(found.group()) else found.group(), left)
     label = label_before(left)
     role, said = role_of(label.name), False
     line = page.line_of(start)
-    if role is Role.UNKNOWN and not (len(label.name) >= SHORTEST and looks_random(label.name)):
-        role = role_in_words(page.text[max(page.span_of(line)[0], start - 80) : start])
+    if role is Role.UNKNOWN:
+        role = role_in_words(left.rpartition("\n")[2])
         said = role is not Role.UNKNOWN
     if page.columns:
         column = page.column_of(start, line)

@@ -23,6 +23,7 @@ FOREIGN_PREFIX = re.compile(
 )
 """Beginnings of other services' tokens, of signed tokens, certificates and hashes: not an exchange's."""
 
+SHORTEST = 16
 _HEX = re.compile(r"[0-9a-f-]+|[0-9A-F-]+")
 _RUN = re.compile(r"(.)\1{4}")
 _SMALL_RUN = re.compile(r"[a-z]{5,}")
@@ -37,7 +38,7 @@ def entropy_bits(text: str) -> float:
 
 
 def looks_random(token: str) -> bool:
-    """Tell whether a string of 16 characters and more looks drawn by chance.
+    """Tell whether a string looks drawn by chance; of less than 16 characters nothing can be told: no.
 
     Examples
     --------
@@ -48,7 +49,7 @@ def looks_random(token: str) -> bool:
     >>> looks_random("q7Zp0WmK2vTx9LbRf4Yc")
     True
     """
-    if FOREIGN_PREFIX.match(token) or _RUN.search(token) or _has_steps(token.lower()):
+    if len(token) < SHORTEST or FOREIGN_PREFIX.match(token) or _RUN.search(token) or _has_steps(token.lower()):
         return False
     bare = token.removeprefix("0x").removeprefix("bg_")
     if _HEX.fullmatch(bare):
@@ -68,7 +69,7 @@ def looks_random(token: str) -> bool:
 
 def _random_hex(digits: str) -> bool:
     """Tell whether hexadecimal digits, without anything between them, look random."""
-    if HEX_PLACEHOLDER.search(digits) or digits.isdigit() or digits.isalpha():
+    if len(digits) < SHORTEST or HEX_PLACEHOLDER.search(digits) or digits.isdigit() or digits.isalpha():
         return False
     return entropy_bits(digits) >= 0.74 * math.log2(min(len(digits), 16))
 
