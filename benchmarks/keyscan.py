@@ -1,4 +1,4 @@
-"""How well `drainwatch keys scan` finds exchange keys, beside detect-secrets and gitleaks where they are there.
+"""How well `drainwatch keys scan` finds exchange keys, beside detect-secrets and gitleaks.
 
     python benchmarks/keyscan.py [--seeds 12] [--half reporting] [--tree PATH] [--gitleaks PROGRAM]
 
@@ -29,7 +29,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 import leaky  # noqa: E402
-
 from drainwatch.keys.leaks.scan import Limits, fingerprint_of, scan  # noqa: E402
 
 Lines = set[tuple[str, int]]
@@ -61,7 +60,18 @@ class Gitleaks:
         """Return what it finds in a folder (`dir`) or in a repository's history (`git`)."""
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder, "report.json")
-            command = [self.program, mode, ".", "--no-banner", "--exit-code", "0", "-f", "json", "-r", str(report)]
+            command = [
+                self.program,
+                mode,
+                ".",
+                "--no-banner",
+                "--exit-code",
+                "0",
+                "-f",
+                "json",
+                "-r",
+                str(report),
+            ]
             subprocess.run(command, cwd=top, check=True, capture_output=True)  # noqa: S603
             return list(json.loads(report.read_text()))
 
@@ -106,7 +116,8 @@ def compare(repos: Sequence[leaky.Repo], there: dict[str, Scanner], folder: Path
         found, false = len(told & wanted), len(told - wanted - neutral)
         precision = found / (found + false) if found + false else float("nan")
         print(
-            f"{name:24}{found:8}{len(wanted) - found:8}{false:8}{precision:11.3f}{found / len(wanted):9.3f}{took:8.1f}"
+            f"{name:24}{found:8}{len(wanted) - found:8}{false:8}"
+            f"{precision:11.3f}{found / len(wanted):9.3f}{took:8.1f}"
         )
 
 
@@ -128,7 +139,7 @@ def compare_history(repos: Sequence[leaky.Repo], there: dict[str, Scanner], fold
     print(f"\n{planted} keys that a later commit removed:")
     for name, count in found.items():
         print(f"{name:24}{count:8} found, recall {count / planted:.3f}")
-    print("detect-secrets            no history mode")
+    print(f"{'detect-secrets':24}      no history mode")
 
 
 def look_through(tree: Path, there: dict[str, Scanner]) -> None:
@@ -139,12 +150,16 @@ def look_through(tree: Path, there: dict[str, Scanner]) -> None:
         began = time.perf_counter()
         told = scanner(tree)
         took = time.perf_counter() - began
-        print(f"{name:24}{len(told):8} lines reported{took:10.1f} s{outcome.tally.size / 1e6 / took:10.1f} MB/s")
+        print(
+            f"{name:24}{len(told):8} lines reported{took:10.1f} s{outcome.tally.size / 1e6 / took:10.1f} MB/s"
+        )
 
 
 def main() -> None:
     """Compare what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=12, help="repositories of each template")
     parser.add_argument("--half", choices=["reporting", "tuning"], default="reporting")
     parser.add_argument("--tree", type=Path, help="a folder to look through for speed and false alarms")

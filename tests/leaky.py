@@ -231,12 +231,15 @@ risk:
 
 
 def webhooks(r: Repo) -> None:
-    slack = f"https://hooks.slack.com/services/T{r.draw(9, string.ascii_uppercase + string.digits)}/B" + r.draw(
-        9, string.ascii_uppercase + string.digits
+    slack = (
+        f"https://hooks.slack.com/services/T{r.draw(9, string.ascii_uppercase + string.digits)}/B"
+        + r.draw(9, string.ascii_uppercase + string.digits)
     )
     slack = r.leak(f"{slack}/{r.draw(24)}")
     discord = r.leak(f"https://discord.com/api/webhooks/{r.rng.randint(10**17, 10**18 - 1)}/{r.draw(68)}")
-    r.write("notify.py", f'SLACK = "{slack}"\n\n\ndef notify(text):\n    requests.post("{discord}", json=text)\n')
+    r.write(
+        "notify.py", f'SLACK = "{slack}"\n\n\ndef notify(text):\n    requests.post("{discord}", json=text)\n'
+    )
 
 
 def wallet(r: Repo) -> None:
@@ -297,7 +300,12 @@ def notebook_output(r: Repo) -> None:
 def ci_log(r: Repo) -> None:
     venue = r.rng.choice(["binance", "bybit", "okx", "kucoin"])
     key, _ = FORMS[venue](r)
-    header = {"binance": "X-MBX-APIKEY", "bybit": "X-BAPI-API-KEY", "okx": "OK-ACCESS-KEY", "kucoin": "KC-API-KEY"}
+    header = {
+        "binance": "X-MBX-APIKEY",
+        "bybit": "X-BAPI-API-KEY",
+        "okx": "OK-ACCESS-KEY",
+        "kucoin": "KC-API-KEY",
+    }
     r.leak(key)
     r.write("logs/ci-1841.log", f"""2026-03-02T10:11:12.1Z ##[group]Run integration tests
 2026-03-02T10:11:12.4Z HEAD is now at {r.draw(40, HEX)} Fix rounding
@@ -324,7 +332,10 @@ def compiled_languages(r: Repo) -> None:
     key, secret = r.pair(venue)
     kind = r.rng.randrange(4)
     if kind == 0:
-        r.write("main.go", f'package main\n\n// {venue} credentials\nvar (\n\tapiKey    = "{key}"\n\tsecretKey = "{secret}"\n)\n')
+        r.write(
+            "main.go",
+            f'package main\n\n// {venue} credentials\nvar (\n\tapiKey    = "{key}"\n\tsecretKey = "{secret}"\n)\n',
+        )
     elif kind == 1:
         r.write(
             "src/main/java/Bot.java",
@@ -332,9 +343,15 @@ def compiled_languages(r: Repo) -> None:
             f'    private static final String SECRET_KEY = "{secret}";\n}}\n',
         )
     elif kind == 2:
-        r.write("src/main.rs", f'//! {venue} arbitrage\nconst API_KEY: &str = "{key}";\nconst API_SECRET: &str = "{secret}";\n')
+        r.write(
+            "src/main.rs",
+            f'//! {venue} arbitrage\nconst API_KEY: &str = "{key}";\nconst API_SECRET: &str = "{secret}";\n',
+        )
     else:
-        r.write("bot.ts", f"import {{ {venue.title()} }} from './venues';\nconst apiKey: string = '{key}';\nconst apiSecret: string = '{secret}';\n")
+        r.write(
+            "bot.ts",
+            f"import {{ {venue.title()} }} from './venues';\nconst apiKey: string = '{key}';\nconst apiSecret: string = '{secret}';\n",
+        )
 
 
 def manifests(r: Repo) -> None:
@@ -368,7 +385,10 @@ def toml_and_ini(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
     if r.rng.random() < 0.5:
-        r.write("config.toml", f'[{venue}]\naccess_key = "{key}"\nsecret_key = "{secret}"\n\n[model]\nsha256 = "{r.draw(64, HEX)}"\n')
+        r.write(
+            "config.toml",
+            f'[{venue}]\naccess_key = "{key}"\nsecret_key = "{secret}"\n\n[model]\nsha256 = "{r.draw(64, HEX)}"\n',
+        )
     else:
         r.write("bot.ini", f"[exchange]\nname = {venue}\napikey = {key}\nsecret = {secret}\n")
 
@@ -380,7 +400,10 @@ def appsettings(r: Repo) -> None:
         told = {"Logging": {"Level": "Info"}, venue.title(): {"ApiKey": key, "ApiSecret": secret}}
         r.write("appsettings.json", json.dumps(told, indent=2))
     else:
-        r.write("config.php", f"<?php\nreturn [\n    'exchange' => '{venue}',\n    'api_key' => '{key}',\n    'api_secret' => '{secret}',\n];\n")
+        r.write(
+            "config.php",
+            f"<?php\nreturn [\n    'exchange' => '{venue}',\n    'api_key' => '{key}',\n    'api_secret' => '{secret}',\n];\n",
+        )
 
 
 def cdp_key(r: Repo) -> None:
@@ -394,13 +417,19 @@ def cdp_key(r: Repo) -> None:
 def positional(r: Repo) -> None:
     venue = r.rng.choice(["binance", "bybit", "kraken", "bitfinex", "okx"])
     key, secret = r.pair(venue)
-    r.write("trade.py", f'from {venue}.client import Client\n\nclient = Client("{key}", "{secret}")\nclient.get_account()\n')
+    r.write(
+        "trade.py",
+        f'from {venue}.client import Client\n\nclient = Client("{key}", "{secret}")\nclient.get_account()\n',
+    )
 
 
 def readme(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("NOTES.md", f"# Notes\n\nMy {venue} account:\n\n- API Key: `{key}`\n- Secret Key: `{secret}`\n\nSee commit {r.draw(40, HEX)}.\n")
+    r.write(
+        "NOTES.md",
+        f"# Notes\n\nMy {venue} account:\n\n- API Key: `{key}`\n- Secret Key: `{secret}`\n\nSee commit {r.draw(40, HEX)}.\n",
+    )
 
 
 def accounts_csv(r: Repo) -> None:
@@ -434,19 +463,26 @@ last_order_hash = "0x{r.draw(64, HEX)}"
 
 def bot_tokens(r: Repo) -> None:
     token = r.leak(f"{r.rng.randint(10**9, 10**10 - 1)}:AA{r.draw(33, WORD + '_-')}")
-    r.write("alert.sh", f'curl -s "https://api.telegram.org/bot{token}/sendMessage" -d chat_id=-100123 -d text="$1"\n')
+    r.write(
+        "alert.sh",
+        f'curl -s "https://api.telegram.org/bot{token}/sendMessage" -d chat_id=-100123 -d text="$1"\n',
+    )
 
 
 # --- what only looks like keys, the tuning half ------------------------------------------------------
 
 
 def package_lock(r: Repo) -> None:
-    packages = {f"node_modules/lib{n}": {"version": f"1.{n}.0", "integrity": f"sha512-{r.b64(64)}"} for n in range(30)}
+    packages = {
+        f"node_modules/lib{n}": {"version": f"1.{n}.0", "integrity": f"sha512-{r.b64(64)}"} for n in range(30)
+    }
     r.write("package-lock.json", json.dumps({"name": "trading-bot", "packages": packages}, indent=2))
 
 
 def poetry_lock(r: Repo) -> None:
-    text = "".join(f'[[package]]\nname = "ccxt"\nfiles = [{{hash = "sha256:{r.draw(64, HEX)}"}}]\n\n' for _ in range(20))
+    text = "".join(
+        f'[[package]]\nname = "ccxt"\nfiles = [{{hash = "sha256:{r.draw(64, HEX)}"}}]\n\n' for _ in range(20)
+    )
     r.write("poetry.lock", text + f'[metadata]\ncontent-hash = "{r.draw(64, HEX)}"\n')
 
 
@@ -474,7 +510,10 @@ def json_web_token(r: Repo) -> None:
     head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
     body = base64.urlsafe_b64encode(b'{"sub":"1234567890","exchange":"binance"}').decode().rstrip("=")
     signature = r.draw(43, WORD + "-_")
-    r.write("docs/login.md", f"The exchange answers\n\n    access token: {r.other(f'{head}.{body}.{signature}')}\n")
+    r.write(
+        "docs/login.md",
+        f"The exchange answers\n\n    access token: {r.other(f'{head}.{body}.{signature}')}\n",
+    )
 
 
 def minified(r: Repo) -> None:
@@ -488,7 +527,10 @@ def picture(r: Repo) -> None:
 
 
 def chain(r: Repo) -> None:
-    rows = [{"hash": "0x" + r.draw(64, HEX), "to": "0x" + r.draw(40, HEX), "blockHash": "0x" + r.draw(64, HEX)} for _ in range(20)]
+    rows = [
+        {"hash": "0x" + r.draw(64, HEX), "to": "0x" + r.draw(40, HEX), "blockHash": "0x" + r.draw(64, HEX)}
+        for _ in range(20)
+    ]
     r.write("data/transactions.json", json.dumps(rows, indent=2))
 
 
@@ -506,8 +548,14 @@ def test_exchange_key_is_sent(client):
 
 
 def translations(r: Repo) -> None:
-    told = {f"exchange.settings.apiKey.{n}": "Geben Sie Ihren API-Schlüssel und das Geheimnis ein" for n in range(20)}
-    r.write("locales/de.json", json.dumps({"key": "settings.exchange.binance.apiKeyPlaceholder", **told}, indent=1))
+    told = {
+        f"exchange.settings.apiKey.{n}": "Geben Sie Ihren API-Schlüssel und das Geheimnis ein"
+        for n in range(20)
+    }
+    r.write(
+        "locales/de.json",
+        json.dumps({"key": "settings.exchange.binance.apiKeyPlaceholder", **told}, indent=1),
+    )
 
 
 # --- what only looks like keys, the tuning half, continued -------------------------------------------
@@ -521,18 +569,35 @@ def yarn_lock(r: Repo) -> None:
 
 
 def go_sum(r: Repo) -> None:
-    r.write("go.sum", "".join(f"github.com/adshao/go-binance/v2 v2.{n}.0 h1:{r.b64(32)}\n" for n in range(30)))
+    r.write(
+        "go.sum", "".join(f"github.com/adshao/go-binance/v2 v2.{n}.0 h1:{r.b64(32)}\n" for n in range(30))
+    )
 
 
 def cargo_lock(r: Repo) -> None:
-    r.write("Cargo.lock", "".join(f'[[package]]\nname = "binance-{n}"\nchecksum = "{r.draw(64, HEX)}"\n\n' for n in range(25)))
+    r.write(
+        "Cargo.lock",
+        "".join(f'[[package]]\nname = "binance-{n}"\nchecksum = "{r.draw(64, HEX)}"\n\n' for n in range(25)),
+    )
 
 
 def own_orders(r: Repo) -> None:
-    rows = [{"symbol": "BTCUSDT", "orderId": r.uuid(), "execId": r.uuid(), "orderLinkId": r.draw(36), "side": "Buy"} for _ in range(25)]
+    rows = [
+        {
+            "symbol": "BTCUSDT",
+            "orderId": r.uuid(),
+            "execId": r.uuid(),
+            "orderLinkId": r.draw(36),
+            "side": "Buy",
+        }
+        for _ in range(25)
+    ]
     r.write("exports/bybit_trades.json", json.dumps({"exchange": "bybit", "list": rows}, indent=1))
     head = "time,exchange,symbol,trade_id,order_id,client_order_id\n"
-    body = "".join(f"176700{n:04},okx,BTC-USDT,{r.rng.randint(10**8, 10**9)},{r.uuid()},{r.draw(32)}\n" for n in range(25))
+    body = "".join(
+        f"176700{n:04},okx,BTC-USDT,{r.rng.randint(10**8, 10**9)},{r.uuid()},{r.draw(32)}\n"
+        for n in range(25)
+    )
     r.write("exports/okx_fills.csv", head + body)
 
 
@@ -549,7 +614,9 @@ def public_keys(r: Repo) -> None:
     body = r.b64(294)
     pem = "\n".join(body[i : i + 64] for i in range(0, len(body), 64))
     r.write("keys/binance_ed25519.pub", f"-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----\n")
-    r.write("deploy/authorized_keys", f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{r.draw(43, B64)} bot@exchange\n")
+    r.write(
+        "deploy/authorized_keys", f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{r.draw(43, B64)} bot@exchange\n"
+    )
 
 
 def workflows(r: Repo) -> None:
@@ -569,16 +636,42 @@ jobs:
 
 
 def change_log(r: Repo) -> None:
-    r.write("CHANGELOG.md", "".join(f"- {r.draw(40, HEX)} rotate the exchange api key ({r.draw(7, HEX)})\n" for _ in range(15)))
+    r.write(
+        "CHANGELOG.md",
+        "".join(f"- {r.draw(40, HEX)} rotate the exchange api key ({r.draw(7, HEX)})\n" for _ in range(15)),
+    )
 
 
 def terraform(r: Repo) -> None:
-    resources = [{"type": "aws_instance", "id": f"i-{r.draw(17, HEX)}", "etag": r.draw(32, HEX), "lineage": r.uuid(), "key": f"prod/exchange/{r.draw(24, HEX)}.tfstate"} for _ in range(10)]
+    resources = [
+        {
+            "type": "aws_instance",
+            "id": f"i-{r.draw(17, HEX)}",
+            "etag": r.draw(32, HEX),
+            "lineage": r.uuid(),
+            "key": f"prod/exchange/{r.draw(24, HEX)}.tfstate",
+        }
+        for _ in range(10)
+    ]
     r.write("infra/terraform.tfstate", json.dumps({"resources": resources}, indent=2))
 
 
 def models(r: Repo) -> None:
-    r.write("models/manifest.json", json.dumps([{"file": f"weights-{n}.bin", "sha256": r.draw(64, HEX), "md5": r.draw(32, HEX), "key": f"models/{r.uuid()}"} for n in range(15)], indent=1))
+    r.write(
+        "models/manifest.json",
+        json.dumps(
+            [
+                {
+                    "file": f"weights-{n}.bin",
+                    "sha256": r.draw(64, HEX),
+                    "md5": r.draw(32, HEX),
+                    "key": f"models/{r.uuid()}",
+                }
+                for n in range(15)
+            ],
+            indent=1,
+        ),
+    )
 
 
 def analytics(r: Repo) -> None:
@@ -620,7 +713,10 @@ secret_manager_path = "projects/trading-bot/secrets/kraken-api-secret/versions/3
 
 def made_up_fixtures(r: Repo) -> None:
     """The hard one: a test's own random key. Nothing in it says that it opens nothing."""
-    r.write("tests/test_sign.py", f'from bot import sign\n\nKEY = "{r.draw(20)}"\nSECRET = "{r.draw(40)}"\n\n\ndef test_exchange_signature():\n    assert sign(SECRET, "a=1") == "{r.draw(64, HEX)}"\n')
+    r.write(
+        "tests/test_sign.py",
+        f'from bot import sign\n\nKEY = "{r.draw(20)}"\nSECRET = "{r.draw(40)}"\n\n\ndef test_exchange_signature():\n    assert sign(SECRET, "a=1") == "{r.draw(64, HEX)}"\n',
+    )
 
 
 # --- leaks, the reporting half: written last, never tuned on -------------------------------------------
@@ -630,14 +726,20 @@ def nested_exchanges(r: Repo) -> None:
     rows = []
     for venue in r.rng.sample(VENUES, 3):
         key, secret = r.pair(venue)
-        rows.append(f"    '{venue}': {{\n        'API_KEY': '{key}',\n        'API_SECRET': '{secret}',\n        'fee': 0.001,\n    }},")
+        rows.append(
+            f"    '{venue}': {{\n        'API_KEY': '{key}',\n        'API_SECRET': '{secret}',\n        'fee': 0.001,\n    }},"
+        )
     r.write("jesse/config.py", "EXCHANGES = {\n" + "\n".join(rows) + "\n}\n")
 
 
 def octobot(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    told = {"crypto-currencies": {"Bitcoin": {"pairs": ["BTC/USDT"]}}, "exchanges": {venue: {"api-key": key, "api-secret": secret}}, "trading": {"risk": 0.5}}
+    told = {
+        "crypto-currencies": {"Bitcoin": {"pairs": ["BTC/USDT"]}},
+        "exchanges": {venue: {"api-key": key, "api-secret": secret}},
+        "trading": {"risk": 0.5},
+    }
     r.write("user/config.json", json.dumps(told, indent=4))
 
 
@@ -668,39 +770,72 @@ def plain_workflow(r: Repo) -> None:
 def tfvars(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("infra/prod.tfvars", f'region = "ap-northeast-1"\n{venue}_api_key    = "{key}"\n{venue}_api_secret = "{secret}"\n')
+    r.write(
+        "infra/prod.tfvars",
+        f'region = "ap-northeast-1"\n{venue}_api_key    = "{key}"\n{venue}_api_secret = "{secret}"\n',
+    )
 
 
 def postman(r: Repo) -> None:
     key, secret = r.pair("binance")
-    told = {"info": {"_postman_id": r.uuid(), "name": "Binance spot"}, "variable": [{"key": "binance-api-key", "value": key}, {"key": "binance-api-secret", "value": secret}, {"key": "signature", "value": ""}]}
+    told = {
+        "info": {"_postman_id": r.uuid(), "name": "Binance spot"},
+        "variable": [
+            {"key": "binance-api-key", "value": key},
+            {"key": "binance-api-secret", "value": secret},
+            {"key": "signature", "value": ""},
+        ],
+    }
     r.write("binance.postman_collection.json", json.dumps(told, indent=2))
 
 
 def curl_example(r: Repo) -> None:
-    venue, header = r.rng.choice([("bybit", "X-BAPI-API-KEY"), ("okx", "OK-ACCESS-KEY"), ("binance", "X-MBX-APIKEY")])
+    venue, header = r.rng.choice(
+        [("bybit", "X-BAPI-API-KEY"), ("okx", "OK-ACCESS-KEY"), ("binance", "X-MBX-APIKEY")]
+    )
     key = r.leak(FORMS[venue](r)[0])
-    r.write("docs/usage.md", f"# Usage\n\n```sh\ncurl -s 'https://api.{venue}.com/account' \\\n  -H '{header}: {key}' \\\n  -H 'X-SIGN: {r.draw(64, HEX)}'\n```\n")
+    r.write(
+        "docs/usage.md",
+        f"# Usage\n\n```sh\ncurl -s 'https://api.{venue}.com/account' \\\n  -H '{header}: {key}' \\\n  -H 'X-SIGN: {r.draw(64, HEX)}'\n```\n",
+    )
 
 
 def front_end(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("web/.env.local", f"VITE_APP_TITLE=Desk\nVITE_{venue.upper()}_KEY={key}\nVITE_{venue.upper()}_SECRET={secret}\nVITE_BUILD={r.draw(40, HEX)}\n")
+    r.write(
+        "web/.env.local",
+        f"VITE_APP_TITLE=Desk\nVITE_{venue.upper()}_KEY={key}\nVITE_{venue.upper()}_SECRET={secret}\nVITE_BUILD={r.draw(40, HEX)}\n",
+    )
 
 
 def notebook_traceback(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    lines = ["\x1b[0;31m---------------------------------\x1b[0m\n", f"\x1b[0;32m----> 1\x1b[0;31m client = connect('{venue}', api_key='{key}', api_secret='{secret}')\x1b[0m\n", "AuthenticationError: invalid signature\n"]
-    cell = {"cell_type": "code", "execution_count": 9, "metadata": {}, "source": ["client = connect(*args)"], "outputs": [{"output_type": "error", "ename": "AuthenticationError", "evalue": "", "traceback": lines}]}
+    lines = [
+        "\x1b[0;31m---------------------------------\x1b[0m\n",
+        f"\x1b[0;32m----> 1\x1b[0;31m client = connect('{venue}', api_key='{key}', api_secret='{secret}')\x1b[0m\n",
+        "AuthenticationError: invalid signature\n",
+    ]
+    cell = {
+        "cell_type": "code",
+        "execution_count": 9,
+        "metadata": {},
+        "source": ["client = connect(*args)"],
+        "outputs": [
+            {"output_type": "error", "ename": "AuthenticationError", "evalue": "", "traceback": lines}
+        ],
+    }
     r.write("explore.ipynb", json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}, indent=1))
 
 
 def environment_dump(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("debug/printenv.txt", f"HOME=/home/bot\nINVOCATION_ID={r.draw(32, HEX)}\n{venue.upper()}_API_KEY={key}\nJOURNAL_STREAM=8:23\n{venue.upper()}_API_SECRET={secret}\nPWD=/srv\n")
+    r.write(
+        "debug/printenv.txt",
+        f"HOME=/home/bot\nINVOCATION_ID={r.draw(32, HEX)}\n{venue.upper()}_API_KEY={key}\nJOURNAL_STREAM=8:23\n{venue.upper()}_API_SECRET={secret}\nPWD=/srv\n",
+    )
 
 
 def other_languages(r: Repo) -> None:
@@ -710,17 +845,28 @@ def other_languages(r: Repo) -> None:
     if kind == 0:
         r.write("fetch.R", f'# {venue}\nkey <- "{key}"\nsecret <- "{secret}"\n')
     elif kind == 1:
-        r.write("src/feed.cpp", f'// {venue} gateway\nstatic const std::string kApiKey{{"{key}"}};\nstatic const std::string kApiSecret{{"{secret}"}};\n')
+        r.write(
+            "src/feed.cpp",
+            f'// {venue} gateway\nstatic const std::string kApiKey{{"{key}"}};\nstatic const std::string kApiSecret{{"{secret}"}};\n',
+        )
     elif kind == 2:
-        r.write("config/runtime.exs", f'config :trader, :{venue},\n  api_key: "{key}",\n  secret_key: "{secret}"\n')
+        r.write(
+            "config/runtime.exs",
+            f'config :trader, :{venue},\n  api_key: "{key}",\n  secret_key: "{secret}"\n',
+        )
     else:
-        r.write("lib/bot.rb", f"{venue.title()}.configure do |c|\n  c.api_key = '{key}'\n  c.api_secret = '{secret}'\nend\n")
+        r.write(
+            "lib/bot.rb",
+            f"{venue.title()}.configure do |c|\n  c.api_key = '{key}'\n  c.api_secret = '{secret}'\nend\n",
+        )
 
 
 def ansible(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("group_vars/all.yml", f"users: [bot]\nvenues:\n  - {{name: {venue}, key: {key}, secret: {secret}}}\n")
+    r.write(
+        "group_vars/all.yml", f"users: [bot]\nvenues:\n  - {{name: {venue}, key: {key}, secret: {secret}}}\n"
+    )
 
 
 def signing_script(r: Repo) -> None:
@@ -737,62 +883,105 @@ SIGN=$(printf %s "$1" | openssl dgst -sha256 -hmac "$SECRET" | cut -d' ' -f2)
 def xml_config(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("App.config", f'<configuration>\n  <exchange name="{venue}">\n    <apiKey>{key}</apiKey>\n    <add key="ApiSecret" value="{secret}" />\n  </exchange>\n</configuration>\n')
+    r.write(
+        "App.config",
+        f'<configuration>\n  <exchange name="{venue}">\n    <apiKey>{key}</apiKey>\n    <add key="ApiSecret" value="{secret}" />\n  </exchange>\n</configuration>\n',
+    )
 
 
 def commented_out(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("run_live.py", f'import os\n\n# old {venue} account, remove!\n# API_KEY = "{key}"\n# API_SECRET = "{secret}"\nAPI_KEY = os.environ["API_KEY"]\n')
+    r.write(
+        "run_live.py",
+        f'import os\n\n# old {venue} account, remove!\n# API_KEY = "{key}"\n# API_SECRET = "{secret}"\nAPI_KEY = os.environ["API_KEY"]\n',
+    )
 
 
 def broken_lines(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("keys.py", f'{venue.upper()}_API_KEY = (\n    "{key}"\n)\n{venue.upper()}_API_SECRET = (\n    "{secret}"\n)\n')
+    r.write(
+        "keys.py",
+        f'{venue.upper()}_API_KEY = (\n    "{key}"\n)\n{venue.upper()}_API_SECRET = (\n    "{secret}"\n)\n',
+    )
 
 
 def properties(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("src/main/resources/application.properties", f"server.port=8080\nexchange.{venue}.apikey={key}\nexchange.{venue}.secret={secret}\nspring.application.instance_id={r.uuid()}\n")
+    r.write(
+        "src/main/resources/application.properties",
+        f"server.port=8080\nexchange.{venue}.apikey={key}\nexchange.{venue}.secret={secret}\nspring.application.instance_id={r.uuid()}\n",
+    )
 
 
 def chat_export(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    said = [{"id": r.uuid(), "from": "a", "text": f"here is the {venue} api key: {key}"}, {"id": r.uuid(), "from": "a", "text": f"and the secret: {secret}"}, {"id": r.uuid(), "from": "b", "text": "thanks, rotating it"}]
+    said = [
+        {"id": r.uuid(), "from": "a", "text": f"here is the {venue} api key: {key}"},
+        {"id": r.uuid(), "from": "a", "text": f"and the secret: {secret}"},
+        {"id": r.uuid(), "from": "b", "text": "thanks, rotating it"},
+    ]
     r.write("chat/result.json", json.dumps(said, indent=1))
 
 
 def agent_wallet(r: Repo) -> None:
     private = r.leak("0x" + r.draw(64, HEX))
-    r.write("config/hyperliquid.toml", f'account_address = "0x{r.draw(40, HEX)}"\nagent_private_key = "{private}"\n')
+    r.write(
+        "config/hyperliquid.toml",
+        f'account_address = "0x{r.draw(40, HEX)}"\nagent_private_key = "{private}"\n',
+    )
 
 
 def supervisor(r: Repo) -> None:
     venue = any_venue(r)
     key, secret = r.pair(venue)
-    r.write("supervisord.conf", f'[program:{venue}_bot]\ncommand=python bot.py\nenvironment=API_KEY="{key}",API_SECRET="{secret}",TZ="UTC"\n')
+    r.write(
+        "supervisord.conf",
+        f'[program:{venue}_bot]\ncommand=python bot.py\nenvironment=API_KEY="{key}",API_SECRET="{secret}",TZ="UTC"\n',
+    )
 
 
 def chat_hooks(r: Repo) -> None:
     upper = string.ascii_uppercase + string.digits
     slack = r.leak(f"https://hooks.slack.com/services/T{r.draw(8, upper)}/B{r.draw(10, upper)}/{r.draw(24)}")
     token = r.leak(f"{r.rng.randint(10**9, 10**10 - 1)}:AA{r.draw(33, WORD + '_-')}")
-    r.write("alertmanager.yml", f"receivers:\n  - slack_configs:\n      - api_url: {slack}\n  - telegram_configs:\n      - bot_token: '{token}'\n        chat_id: -1001\n")
+    r.write(
+        "alertmanager.yml",
+        f"receivers:\n  - slack_configs:\n      - api_url: {slack}\n  - telegram_configs:\n      - bot_token: '{token}'\n        chat_id: -1001\n",
+    )
 
 
 # --- what only looks like keys, the reporting half -----------------------------------------------------
 
 
 def requirements(r: Repo) -> None:
-    r.write("requirements.txt", "".join(f"python-binance==1.0.{n} \\\n    --hash=sha256:{r.draw(64, HEX)} \\\n    --hash=sha256:{r.draw(64, HEX)}\n" for n in range(15)))
+    r.write(
+        "requirements.txt",
+        "".join(
+            f"python-binance==1.0.{n} \\\n    --hash=sha256:{r.draw(64, HEX)} \\\n    --hash=sha256:{r.draw(64, HEX)}\n"
+            for n in range(15)
+        ),
+    )
 
 
 def other_locks(r: Repo) -> None:
-    r.write("pnpm-lock.yaml", "".join(f"  /ccxt@4.{n}.0:\n    resolution: {{integrity: sha512-{r.b64(64)}}}\n" for n in range(15)))
-    r.write("Pipfile.lock", json.dumps({"_meta": {"hash": {"sha256": r.draw(64, HEX)}}, "default": {"ccxt": {"hashes": [f"sha256:{r.draw(64, HEX)}" for _ in range(10)]}}}, indent=4))
+    r.write(
+        "pnpm-lock.yaml",
+        "".join(f"  /ccxt@4.{n}.0:\n    resolution: {{integrity: sha512-{r.b64(64)}}}\n" for n in range(15)),
+    )
+    r.write(
+        "Pipfile.lock",
+        json.dumps(
+            {
+                "_meta": {"hash": {"sha256": r.draw(64, HEX)}},
+                "default": {"ccxt": {"hashes": [f"sha256:{r.draw(64, HEX)}" for _ in range(10)]}},
+            },
+            indent=4,
+        ),
+    )
 
 
 def deposits(r: Repo) -> None:
@@ -806,52 +995,135 @@ HYPERLIQUID_VAULT = "0x{r.draw(40, HEX)}"
 
 
 def migrations(r: Repo) -> None:
-    r.write("alembic/versions/add_exchange_keys.py", f'"""Add api keys of exchanges.\n\nRevision ID: {r.draw(12, HEX)}\n"""\n\nrevision = "{r.draw(32, HEX)}"\ndown_revision = "{r.draw(32, HEX)}"\n\n\ndef upgrade():\n    op.add_column("accounts", sa.Column("api_secret", sa.String(64)))\n')
+    r.write(
+        "alembic/versions/add_exchange_keys.py",
+        f'"""Add api keys of exchanges.\n\nRevision ID: {r.draw(12, HEX)}\n"""\n\nrevision = "{r.draw(32, HEX)}"\ndown_revision = "{r.draw(32, HEX)}"\n\n\ndef upgrade():\n    op.add_column("accounts", sa.Column("api_secret", sa.String(64)))\n',
+    )
 
 
 def frames(r: Repo) -> None:
     rows = []
     for n in range(15):
-        rows.append(json.dumps({"op": "auth", "connId": r.draw(20), "reqId": r.uuid(), "args": ["***", 1767000000000 + n, r.draw(64, HEX)]}))
-        rows.append(json.dumps({"topic": "execution", "id": r.draw(36), "data": [{"exchange": "bybit", "execId": r.uuid(), "orderId": r.uuid(), "blockTradeId": r.draw(32, HEX)}]}))
+        rows.append(
+            json.dumps(
+                {
+                    "op": "auth",
+                    "connId": r.draw(20),
+                    "reqId": r.uuid(),
+                    "args": ["***", 1767000000000 + n, r.draw(64, HEX)],
+                }
+            )
+        )
+        rows.append(
+            json.dumps(
+                {
+                    "topic": "execution",
+                    "id": r.draw(36),
+                    "data": [
+                        {
+                            "exchange": "bybit",
+                            "execId": r.uuid(),
+                            "orderId": r.uuid(),
+                            "blockTradeId": r.draw(32, HEX),
+                        }
+                    ],
+                }
+            )
+        )
     r.write("tape/bybit-private.jsonl", "\n".join(rows) + "\n")
 
 
 def encrypted(r: Repo) -> None:
-    r.write("conf/connectors/bybit.yml", f"connector: bybit\n\nbybit_api_key: 7b2263727970746f{r.draw(900, HEX)}\n\nbybit_secret_key: 7b2263727970746f{r.draw(900, HEX)}\n")
-    r.write("secrets.enc.yaml", f"binance:\n    api_key: ENC[AES256_GCM,data:{r.b64(48)},iv:{r.b64(32)},tag:{r.b64(16)},type:str]\nsops:\n    mac: ENC[AES256_GCM,data:{r.b64(66)}]\n")
+    r.write(
+        "conf/connectors/bybit.yml",
+        f"connector: bybit\n\nbybit_api_key: 7b2263727970746f{r.draw(900, HEX)}\n\nbybit_secret_key: 7b2263727970746f{r.draw(900, HEX)}\n",
+    )
+    r.write(
+        "secrets.enc.yaml",
+        f"binance:\n    api_key: ENC[AES256_GCM,data:{r.b64(48)},iv:{r.b64(32)},tag:{r.b64(16)},type:str]\nsops:\n    mac: ENC[AES256_GCM,data:{r.b64(66)}]\n",
+    )
 
 
 def vault(r: Repo) -> None:
     lines = "\n".join("          " + r.draw(80, string.digits) for _ in range(5))
-    r.write("group_vars/vault.yml", f"kraken_api_secret: !vault |\n          $ANSIBLE_VAULT;1.1;AES256\n{lines}\n")
+    r.write(
+        "group_vars/vault.yml", f"kraken_api_secret: !vault |\n          $ANSIBLE_VAULT;1.1;AES256\n{lines}\n"
+    )
 
 
 def bundles(r: Repo) -> None:
     chunks = {f"static/js/{n}.{r.draw(20, HEX)}.chunk.js": f"sha384-{r.b64(48)}" for n in range(20)}
-    r.write("dist/asset-manifest.json", json.dumps({"exchange": chunks, "buildId": r.draw(21), "key": r.draw(32, HEX)}, indent=1))
+    r.write(
+        "dist/asset-manifest.json",
+        json.dumps({"exchange": chunks, "buildId": r.draw(21), "key": r.draw(32, HEX)}, indent=1),
+    )
 
 
 def patches(r: Repo) -> None:
-    r.write("patches/fix-kraken.patch", f"From {r.draw(40, HEX)} Mon Sep 17 00:00:00 2001\nSubject: kraken: read the api secret from a file\n\ndiff --git a/kraken.py b/kraken.py\nindex {r.draw(40, HEX)}..{r.draw(40, HEX)} 100644\n-secret = input()\n+secret = read_secret(path)\n")
+    r.write(
+        "patches/fix-kraken.patch",
+        f"From {r.draw(40, HEX)} Mon Sep 17 00:00:00 2001\nSubject: kraken: read the api secret from a file\n\ndiff --git a/kraken.py b/kraken.py\nindex {r.draw(40, HEX)}..{r.draw(40, HEX)} 100644\n-secret = input()\n+secret = read_secret(path)\n",
+    )
 
 
 def hosts_and_signatures(r: Repo) -> None:
-    r.write(".ssh/known_hosts", f"bot.exchange.example.org ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ{r.draw(340, B64)}==\n|1|{r.b64(20)}|{r.b64(20)} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{r.draw(43, B64)}\n")
-    r.write("release.asc", "-----BEGIN PGP SIGNATURE-----\n\n" + "\n".join(r.b64(48) for _ in range(7)) + "\n-----END PGP SIGNATURE-----\n")
+    r.write(
+        ".ssh/known_hosts",
+        f"bot.exchange.example.org ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ{r.draw(340, B64)}==\n|1|{r.b64(20)}|{r.b64(20)} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{r.draw(43, B64)}\n",
+    )
+    r.write(
+        "release.asc",
+        "-----BEGIN PGP SIGNATURE-----\n\n"
+        + "\n".join(r.b64(48) for _ in range(7))
+        + "\n-----END PGP SIGNATURE-----\n",
+    )
 
 
 def templates_of_settings(r: Repo) -> None:
-    r.write("config/template.json", json.dumps({"exchange": {"name": "binance", "key": "replace-me-with-your-key", "secret": "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME"}, "okx": {"apiKey": "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "secret": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "passphrase": "..."}}, indent=2))
-    r.write("env.template", "BYBIT_API_KEY=${BYBIT_API_KEY:?set it}\nBYBIT_API_SECRET={{ vault_bybit_secret }}\nKUCOIN_KEY=op://Trading/KuCoin/credential\nMEXC_KEY=mx0vglXXXXXXXXXXXX\n")
+    r.write(
+        "config/template.json",
+        json.dumps(
+            {
+                "exchange": {
+                    "name": "binance",
+                    "key": "replace-me-with-your-key",
+                    "secret": "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME",
+                },
+                "okx": {
+                    "apiKey": "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
+                    "secret": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                    "passphrase": "...",
+                },
+            },
+            indent=2,
+        ),
+    )
+    r.write(
+        "env.template",
+        "BYBIT_API_KEY=${BYBIT_API_KEY:?set it}\nBYBIT_API_SECRET={{ vault_bybit_secret }}\nKUCOIN_KEY=op://Trading/KuCoin/credential\nMEXC_KEY=mx0vglXXXXXXXXXXXX\n",
+    )
 
 
 def documented(r: Repo) -> None:
-    r.write("docs/api.md", '# Exchange accounts\n\n`POST /accounts`\n\n```json\n{"exchange": "bitget", "apiKey": "bg_0123456789abcdef0123456789abcdef", "secret": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}\n```\n\nKeys are stored as `sha256(apiKey)`.\n')
+    r.write(
+        "docs/api.md",
+        '# Exchange accounts\n\n`POST /accounts`\n\n```json\n{"exchange": "bitget", "apiKey": "bg_0123456789abcdef0123456789abcdef", "secret": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}\n```\n\nKeys are stored as `sha256(apiKey)`.\n',
+    )
 
 
 def bytecode(r: Repo) -> None:
-    r.write("artifacts/Exchange.json", json.dumps({"contractName": "Exchange", "bytecode": "0x6080604052" + r.draw(3_000, HEX), "storageLayout": {"keys": ["0x" + r.draw(64, HEX) for _ in range(10)]}, "methodIdentifiers": {"withdraw(uint256)": r.draw(8, HEX)}}, indent=1))
+    r.write(
+        "artifacts/Exchange.json",
+        json.dumps(
+            {
+                "contractName": "Exchange",
+                "bytecode": "0x6080604052" + r.draw(3_000, HEX),
+                "storageLayout": {"keys": ["0x" + r.draw(64, HEX) for _ in range(10)]},
+                "methodIdentifiers": {"withdraw(uint256)": r.draw(8, HEX)},
+            },
+            indent=1,
+        ),
+    )
 
 
 def careful_code(r: Repo) -> None:
@@ -874,26 +1146,104 @@ def same(api_secret: str, other_secret: str) -> bool:
 
 
 def drawings(r: Repo) -> None:
-    r.write("docs/exchange.svg", f'<svg><title>key and secret</title><style>@font-face{{src:url(data:font/woff2;base64,{r.b64(4_000)})}}</style><path id="{r.draw(32)}" d="M0 0L10 10"/></svg>\n')
+    r.write(
+        "docs/exchange.svg",
+        f'<svg><title>key and secret</title><style>@font-face{{src:url(data:font/woff2;base64,{r.b64(4_000)})}}</style><path id="{r.draw(32)}" d="M0 0L10 10"/></svg>\n',
+    )
 
 
 def ledgers(r: Repo) -> None:
     upper = string.ascii_uppercase + string.digits
-    r.write("exports/kraken-ledgers.csv", "txid,refid,time,type,asset,amount\n" + "".join(f"L{r.draw(5, upper)}-{r.draw(5, upper)}-{r.draw(6, upper)},O{r.draw(5, upper)}-{r.draw(5, upper)}-{r.draw(6, upper)},2026-01-01,trade,XXBT,0.1\n" for _ in range(20)))
-    r.write("exports/coinbase.json", json.dumps([{"trade_id": n, "order_id": r.uuid(), "user_id": r.draw(24, HEX), "profile_id": r.uuid(), "account": "coinbase"} for n in range(20)], indent=1))
+    r.write(
+        "exports/kraken-ledgers.csv",
+        "txid,refid,time,type,asset,amount\n"
+        + "".join(
+            f"L{r.draw(5, upper)}-{r.draw(5, upper)}-{r.draw(6, upper)},O{r.draw(5, upper)}-{r.draw(5, upper)}-{r.draw(6, upper)},2026-01-01,trade,XXBT,0.1\n"
+            for _ in range(20)
+        ),
+    )
+    r.write(
+        "exports/coinbase.json",
+        json.dumps(
+            [
+                {
+                    "trade_id": n,
+                    "order_id": r.uuid(),
+                    "user_id": r.draw(24, HEX),
+                    "profile_id": r.uuid(),
+                    "account": "coinbase",
+                }
+                for n in range(20)
+            ],
+            indent=1,
+        ),
+    )
 
 
 def token_list(r: Repo) -> None:
-    r.write("tokens.json", json.dumps({"hyperliquid": {"spot": [{"name": f"HYPE{n}", "tokenId": "0x" + r.draw(32, HEX), "evmContract": "0x" + r.draw(40, HEX), "deployTxHash": "0x" + r.draw(64, HEX)} for n in range(15)]}}, indent=1))
+    r.write(
+        "tokens.json",
+        json.dumps(
+            {
+                "hyperliquid": {
+                    "spot": [
+                        {
+                            "name": f"HYPE{n}",
+                            "tokenId": "0x" + r.draw(32, HEX),
+                            "evmContract": "0x" + r.draw(40, HEX),
+                            "deployTxHash": "0x" + r.draw(64, HEX),
+                        }
+                        for n in range(15)
+                    ]
+                }
+            },
+            indent=1,
+        ),
+    )
 
 
 def cached_answers(r: Repo) -> None:
-    told = [{"request": {"method": "GET", "uri": "https://api.kucoin.com/api/v1/accounts", "headers": {"KC-API-KEY": ["DUMMY"], "KC-API-SIGN": [r.b64(32)]}}, "response": {"headers": {"x-request-id": [r.uuid()], "cf-ray": [r.draw(16, HEX)], "set-cookie": [f"__cf_bm={r.draw(60)}"]}, "body": json.dumps([{"id": r.draw(24, HEX), "currency": "BTC"}])}} for _ in range(6)]
+    told = [
+        {
+            "request": {
+                "method": "GET",
+                "uri": "https://api.kucoin.com/api/v1/accounts",
+                "headers": {"KC-API-KEY": ["DUMMY"], "KC-API-SIGN": [r.b64(32)]},
+            },
+            "response": {
+                "headers": {
+                    "x-request-id": [r.uuid()],
+                    "cf-ray": [r.draw(16, HEX)],
+                    "set-cookie": [f"__cf_bm={r.draw(60)}"],
+                },
+                "body": json.dumps([{"id": r.draw(24, HEX), "currency": "BTC"}]),
+            },
+        }
+        for _ in range(6)
+    ]
     r.write("tests/cassettes/kucoin_accounts.json", json.dumps(told, indent=1))
 
 
 def metrics(r: Repo) -> None:
-    r.write("grafana/exchange.json", json.dumps({"uid": r.draw(14), "title": "binance latency", "panels": [{"id": n, "datasource": {"uid": r.draw(16)}, "libraryPanel": {"uid": r.uuid()}, "key": f"Q-{r.uuid()}-{n}"} for n in range(10)]}, indent=1))
+    r.write(
+        "grafana/exchange.json",
+        json.dumps(
+            {
+                "uid": r.draw(14),
+                "title": "binance latency",
+                "panels": [
+                    {
+                        "id": n,
+                        "datasource": {"uid": r.draw(16)},
+                        "libraryPanel": {"uid": r.uuid()},
+                        "key": f"Q-{r.uuid()}-{n}",
+                    }
+                    for n in range(10)
+                ],
+            },
+            indent=1,
+        ),
+    )
 
 
 TUNING: tuple[Template, ...] = (

@@ -62,7 +62,9 @@ def test_binary_large_and_unreadable_ones_are_counted(tmp_path: Path) -> None:
     assert tally.examples[Skipped.LARGE] == ["large.log"]
 
 
-@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc: a file whose reading fails")
+@pytest.mark.skipif(
+    not Path("/proc/self/mem").exists(), reason="needs Linux's /proc: a file whose reading fails"
+)
 def test_a_file_that_fails_to_be_read_is_counted() -> None:
     paths, tally = walked(Path("/proc/self/mem"))
     assert paths == []

@@ -24,7 +24,9 @@ def found_and_false(repos: list[leaky.Repo]) -> tuple[int, int, int]:
     return wanted, found, false
 
 
-@pytest.mark.parametrize("template", [*leaky.TUNING, *leaky.REPORTING], ids=lambda template: template.__name__)
+@pytest.mark.parametrize(
+    "template", [*leaky.TUNING, *leaky.REPORTING], ids=lambda template: template.__name__
+)
 def test_the_corpus(template: leaky.Template) -> None:
     """Nothing is reported that isn't a key, and hardly any key stays unseen."""
     wanted, found, false = found_and_false(leaky.repositories([template], range(1_000, 1_006)))
@@ -47,7 +49,7 @@ def pem(r: leaky.Repo) -> str:
 
 
 def test_a_private_key_counts_beside_a_venue() -> None:
-    """Binance takes Ed25519 and RSA: what signs is then a PEM file. Without a venue it is somebody's server."""
+    """Binance takes Ed25519 and RSA: what signs is then a PEM file. Else it is somebody's server."""
     block = pem(leaky.Repo("x", random.Random(1)))
     assert [leak.rule for leak in leaks_in(f"# binance\n{block}", "a.txt")] == ["binance-private-key"]
     assert [leak.rule for leak in leaks_in(block, "keys/binance.pem")] == ["binance-private-key"]

@@ -39,7 +39,11 @@ def test_every_venue_with_a_form_has_a_name() -> None:
 
 
 def test_venues_are_found_in_order() -> None:
-    assert mentions_in("export okx_key, then x-mbx-apikey at gate.io") == [(7, "okx"), (21, "binance"), (37, "gate")]
+    assert mentions_in("export okx_key, then x-mbx-apikey at gate.io") == [
+        (7, "okx"),
+        (21, "binance"),
+        (37, "gate"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["qokxr", "mhtxa", "abfxc"])

@@ -15,7 +15,14 @@ def test_all_is_counted_and_few_are_named() -> None:
 
 def test_what_the_owner_chose_leaves_no_doubt_what_failed_does() -> None:
     tally = Tally()
-    for why in (Skipped.BINARY, Skipped.LARGE, Skipped.LINK, Skipped.SPECIAL, Skipped.FOREIGN, Skipped.EXCLUDED):
+    for why in (
+        Skipped.BINARY,
+        Skipped.LARGE,
+        Skipped.LINK,
+        Skipped.SPECIAL,
+        Skipped.FOREIGN,
+        Skipped.EXCLUDED,
+    ):
         tally.skip(why, "x")
     assert tally.complete
     for why in (Skipped.UNREADABLE, Skipped.REPOSITORY):

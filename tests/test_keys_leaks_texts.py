@@ -12,7 +12,8 @@ from drainwatch.keys.leaks.texts import HEAD, Notebook, decoded, is_binary
 
 
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1251", "gbk"]
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1251", "gbk"],
 )
 def test_a_key_survives_any_encoding(encoding: str) -> None:
     """Notepad writes UTF-16, old Windows machines whatever they like: the key is of ASCII in all of them."""

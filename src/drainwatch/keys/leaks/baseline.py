@@ -30,12 +30,18 @@ def read_baseline(file: Path) -> frozenset[str]:
         raise InputError(f"expected a baseline in {file}: {error.strerror or error}; {how}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"expected JSON in the baseline {file}: {error}; {how}") from error
-    if not isinstance(told, dict) or told.get("version") != VERSION or not isinstance(told.get("known"), list):
+    if (
+        not isinstance(told, dict)
+        or told.get("version") != VERSION
+        or not isinstance(told.get("known"), list)
+    ):
         raise InputError(f"expected a baseline of version {VERSION} in {file}, found something else; {how}")
     prints = [row.get("fingerprint") if isinstance(row, dict) else None for row in told["known"]]
     for number, fingerprint in enumerate(prints):
         if not isinstance(fingerprint, str) or not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
-            raise InputError(f"expected 16 digits at $.known[{number}].fingerprint of the baseline {file}; {how}")
+            raise InputError(
+                f"expected 16 digits at $.known[{number}].fingerprint of the baseline {file}; {how}"
+            )
     return frozenset(str(fingerprint) for fingerprint in prints)
 
 

@@ -1,4 +1,4 @@
-"""What speaks for a string being an exchange's key, weighed: its name, its form, its surroundings, its pair."""
+"""What speaks for a string being an exchange's key: name, form, surroundings and pair, each weighed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from drainwatch.keys.leaks.names import TRADING, Label, Role, label_before, role_in_words, role_of
 from drainwatch.keys.leaks.randomness import SHORTEST, looks_random
@@ -15,13 +16,18 @@ TOKEN = re.compile(r"[A-Za-z0-9+/_][A-Za-z0-9+/_-]{14,}+={0,2}")
 """Whatever could be a key: unbroken, 15 characters and more."""
 
 LONGEST = 130
-_CODE = frozenset("c cc cpp cs go h hpp java js jsx kt mjs php py pyi pyx rb rs scala sol swift ts tsx".split())
+_CODE = frozenset({
+    "c", "cc", "cpp", "cs", "go", "h", "hpp", "java", "js", "jsx", "kt", "mjs", "php", "py", "pyi", "pyx",
+    "rb", "rs", "scala", "sol", "swift", "ts", "tsx",
+})  # fmt: skip
 """Endings of programs, in which what is a value has quotes around it."""
 _ASSIGNED = re.compile(r"[ \t]*(?:=(?!=)|\(|\[|:=)")
 _NAME_LIKE = re.compile(r"(?=.*[a-z]{4})[A-Za-z_]\w*")
 _AROUND = " \t\r\"'\\,+;n"
 _BLOCK_LINE = re.compile(r"[A-Za-z0-9+/]{30,}={0,2}|-----[A-Z ]+-----")
-_TESTS = re.compile(r"(?:^|[/_.-])(?:tests?|specs?|fixtures?|mocks?|testdata|testing)(?:$|[/_.-])", re.IGNORECASE)
+_TESTS = re.compile(
+    r"(?:^|[/_.-])(?:tests?|specs?|fixtures?|mocks?|testdata|testing)(?:$|[/_.-])", re.IGNORECASE
+)
 """Paths of tests, whose keys are mostly made up: there more has to speak for one."""
 _PLAIN = re.compile(r"(?=\D*\d)[A-Za-z0-9+/]{20,}={0,2}")
 """What a key of no known form has to be like, beside having the name of one."""
@@ -165,7 +171,11 @@ def candidates_in(page: Page) -> Iterator[Candidate]:
         left = text[max(0, start - 2 * LONGEST) : start]
         if not shapes and not (_PLAIN.fullmatch(token) and (page.columns or _is_named(left))):
             continue
-        if not looks_random(token) or _in_something_else(page, start, start + len(token)) or is_published(token):
+        if (
+            not looks_random(token)
+            or _in_something_else(page, start, start + len(token))
+            or is_published(token)
+        ):
             continue
         yield _read(page, token, start, left, shapes)
 
@@ -176,7 +186,7 @@ def _is_named(left: str) -> bool:
 
 
 def _in_something_else(page: Page, start: int, end: int) -> bool:
-    """Tell whether a string is no value: a piece of a signed token, of a block of base64, or a program's name."""
+    """Tell whether a string is no value: a piece of a token, a line of base64, a name in a program."""
     text = page.text
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
     if after[:1] in {".", "("} and after[1:].isalnum():
@@ -187,7 +197,7 @@ def _in_something_else(page: Page, start: int, end: int) -> bool:
         return True
     if _ASSIGNED.match(text, end):
         return True
-    quoted = before[-1:] in {"\"", "'", "`"}
+    quoted = before[-1:] in {'"', "'", "`"}
     if not quoted and page.is_code and _NAME_LIKE.fullmatch(text, start, end):
         return True
     return end - start >= 48 and _in_block(page, start, end)
@@ -251,7 +261,7 @@ def place(candidate: Candidate, page: Page) -> None:
 
 def pair(candidates: list[Candidate], page: Page) -> None:
     """Mark keys that stand beside secrets, and strings given one after the other as a call's arguments."""
-    for one, two in zip(candidates, candidates[1:], strict=False):
+    for one, two in pairwise(candidates):
         if two.line - one.line > PAIR_LINES or two.start - one.start > REACH or one.token == two.token:
             continue
         roles = {one.role, two.role}

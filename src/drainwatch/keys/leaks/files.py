@@ -12,7 +12,9 @@ from typing import NamedTuple
 from drainwatch.keys.leaks.tally import Skipped, Tally
 from drainwatch.keys.leaks.texts import HEAD, is_binary
 
-FOREIGN = frozenset({"node_modules", "site-packages", "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache"})
+FOREIGN = frozenset(
+    {"node_modules", "site-packages", "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache"}
+)
 """Folders of what others wrote and a package manager brings again."""
 
 

@@ -11,8 +11,8 @@ from drainwatch.keys.leaks.scan import Finding, Scan
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 WHAT_TO_DO = (
-    "Revoke it at the exchange now, then make a new one: whoever could read this file may have it. Deleting the "
-    "line isn't enough, for git and backups keep it."
+    "Revoke it at the exchange now, then make a new one: whoever could read this file may have it. Deleting "
+    "the line isn't enough, for git and backups keep it."
 )
 
 
@@ -34,8 +34,10 @@ def as_json(scan: Scan, findings: Sequence[Finding], *, known: int) -> dict[str,
         "complete": tally.complete,
         "findings": [
             {
-                "rule": f.rule, "venue": f.venue, "part": f.part, "path": f.path, "line": f.line, "place": f.place,
-                "redacted": f.redacted, "because": list(f.because), "sure": f.sure, "fingerprint": f.fingerprint,
+                "rule": f.rule, "venue": f.venue, "part": f.part,
+                "path": f.path, "line": f.line, "place": f.place,
+                "redacted": f.redacted, "because": list(f.because), "sure": f.sure,
+                "fingerprint": f.fingerprint,
                 "commit": f.commit or None, "commit_time": f.commit_time_s * 1_000 if f.commit else None,
                 "only_in_history": f.only_in_history,
             }

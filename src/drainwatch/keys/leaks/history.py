@@ -18,8 +18,8 @@ from drainwatch.errors import InputError
 from drainwatch.keys.leaks.tally import Skipped, Tally
 
 _SAFE = (
-    "--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
-    "-c", "core.pager=cat", "-c", "core.quotePath=false",
+    "--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false",
+    "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat", "-c", "core.quotePath=false",
 )  # fmt: skip
 _ALL = ("--all", "--reflog", "--indexed-objects")
 MESSAGE = "(message)"

@@ -25,18 +25,23 @@ class Label(NamedTuple):
     sign: str
 
 
-OTHER = frozenset(
-    "hash hashes sha sha1 sha256 sha384 sha512 md5 digest checksum commit rev revision integrity etag txid tx "
-    "txhash transaction block address addr contract signature signatures sign sig nonce fingerprint guid order "
-    "session trace request span merkle root salt hmac topic translation i18n cursor thumbprint serial asset "
-    "chain pubkey public listen cache cached idempotency foreign primary partition sort index object bucket "
-    "storage registry license licence map hotkey shortcut keyboard i18nkey placeholder expected encrypted cipher "
-    "ciphertext site sitekey measurement analytics maps csrf xsrf cookie jwt django flask session aws azure gcp "
-    "google github gitlab openai anthropic stripe sendgrid mailgun twilio db database postgres mysql redis mongo "
-    "smtp mail email sentry infura alchemy etherscan bscscan coingecko coinmarketcap cmc newsapi algolia firebase "
-    "s3 docker npm pypi ssh ssl tls cert certificate certificates recaptcha hcaptcha encryption rpc kms vapid "
-    "accept version uuid build image layer cid nft token0 token1 pool webhook".split()
-)
+OTHER = frozenset({
+    "hash", "hashes", "sha", "sha1", "sha256", "sha384", "sha512", "md5", "digest", "checksum", "commit",
+    "rev", "revision", "integrity", "etag", "txid", "tx", "txhash", "transaction", "block", "address",
+    "addr", "contract", "signature", "signatures", "sign", "sig", "nonce", "fingerprint", "guid", "order",
+    "session", "trace", "request", "span", "merkle", "root", "salt", "hmac", "topic", "translation", "i18n",
+    "cursor", "thumbprint", "serial", "asset", "chain", "pubkey", "public", "listen", "cache", "cached",
+    "idempotency", "foreign", "primary", "partition", "sort", "index", "object", "bucket", "storage",
+    "registry", "license", "licence", "map", "hotkey", "shortcut", "keyboard", "i18nkey", "placeholder",
+    "expected", "encrypted", "cipher", "ciphertext", "site", "sitekey", "measurement", "analytics", "maps",
+    "csrf", "xsrf", "cookie", "jwt", "django", "flask", "aws", "azure", "gcp", "google", "github", "gitlab",
+    "openai", "anthropic", "stripe", "sendgrid", "mailgun", "twilio", "db", "database", "postgres", "mysql",
+    "redis", "mongo", "smtp", "mail", "email", "sentry", "infura", "alchemy", "etherscan", "bscscan",
+    "coingecko", "coinmarketcap", "cmc", "newsapi", "algolia", "firebase", "s3", "docker", "npm", "pypi",
+    "ssh", "ssl", "tls", "cert", "certificate", "certificates", "recaptcha", "hcaptcha", "encryption",
+    "rpc", "kms", "vapid", "accept", "version", "uuid", "build", "image", "layer", "cid", "nft", "token0",
+    "token1", "pool", "webhook",
+})  # fmt: skip
 """Words in a name that say: no key of an exchange."""
 
 SECRETS = frozenset({"secret", "secretkey", "apisecret", "secrets", "seckey", "sk"})
@@ -45,14 +50,15 @@ KEYS = frozenset({"key", "apikey", "accesskey", "apikeys", "keys", "api", "apike
 PASSPHRASES = frozenset({"passphrase", "password", "passwd", "pass", "memo"})
 
 TRADING = (
-    "ccxt", "freqtrade", "hummingbot", "jesse", "octobot", "exchange", "trading", "trader", "trade_", "_trade",
-    "usdt", "withdraw", "orderbook", "order_book", "btc",
+    "ccxt", "freqtrade", "hummingbot", "jesse", "octobot", "exchange", "trading", "trader", "trade_",
+    "_trade", "usdt", "withdraw", "orderbook", "order_book", "btc",
 )  # fmt: skip
 """Words of trading programs."""
 
-_TYPES = frozenset(
-    "str string String char const let var Any any bytes Optional Final text bstr static SecretStr Str".split()
-)
+_TYPES = frozenset({
+    "str", "string", "String", "char", "const", "let", "var", "Any", "any", "bytes", "Optional", "Final",
+    "text", "bstr", "static", "SecretStr", "Str",
+})  # fmt: skip
 _HOLDERS = frozenset({"or", "value", "val", "default", "content", "data", "str", "string", "text", "v"})
 _OPENING = " \t\r\n\"'`\\([{*&$"
 _CLOSING = " \t\"'`\\])}*|"

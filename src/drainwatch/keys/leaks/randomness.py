@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 
 PLACEHOLDER = re.compile(
     r"your|example|sample|dummy|placeholder|change_?me|insert|replace|redacted|fake|mock|demo|test|todo|none|null"
@@ -49,7 +50,12 @@ def looks_random(token: str) -> bool:
     >>> looks_random("q7Zp0WmK2vTx9LbRf4Yc")
     True
     """
-    if len(token) < SHORTEST or FOREIGN_PREFIX.match(token) or _RUN.search(token) or _has_steps(token.lower()):
+    if (
+        len(token) < SHORTEST
+        or FOREIGN_PREFIX.match(token)
+        or _RUN.search(token)
+        or _has_steps(token.lower())
+    ):
         return False
     bare = token.removeprefix("0x").removeprefix("bg_")
     if _HEX.fullmatch(bare):
@@ -77,7 +83,7 @@ def _random_hex(digits: str) -> bool:
 def _has_steps(lower: str) -> bool:
     """Tell whether a piece of an alphabet stands in it, forwards or backwards."""
     run, way = 1, 0
-    for one, two in zip(lower, lower[1:], strict=False):
+    for one, two in pairwise(lower):
         step = ord(two) - ord(one)
         if step in {1, -1} and (one.isalnum() and two.isalnum()):
             run = run + 1 if step == way else 2
@@ -94,7 +100,9 @@ def _of_words(token: str) -> bool:
     pieces = [piece for piece in re.split(r"[_/+-]+", token.rstrip("=")) if piece]
     if len(pieces) < 3:
         return False
-    wordy = sum(len(p) for p in pieces if p.isdigit() or (p.isalpha() and (p.islower() or p.isupper() or p.istitle())))
+    wordy = sum(
+        len(p) for p in pieces if p.isdigit() or (p.isalpha() and (p.islower() or p.isupper() or p.istitle()))
+    )
     return wordy >= 0.7 * sum(map(len, pieces)) and max(map(len, pieces)) <= 14
 
 
@@ -102,5 +110,5 @@ def _class_changes(token: str) -> float:
     """Return how often, of neighbouring characters, one is of another kind: capital, small, digit, sign."""
     kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" if c.islower() else "s" for c in token]
     if len(set(kinds)) == 2 and "u" not in kinds:  # small letters and digits alone change less often
-        return 0.14 + sum(a != b for a, b in zip(kinds, kinds[1:], strict=False)) / (len(kinds) - 1)
-    return sum(a != b for a, b in zip(kinds, kinds[1:], strict=False)) / (len(kinds) - 1)
+        return 0.14 + sum(a != b for a, b in pairwise(kinds)) / (len(kinds) - 1)
+    return sum(a != b for a, b in pairwise(kinds)) / (len(kinds) - 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from drainwatch.errors import InputError
-from drainwatch.keys.leaks.files import File, Repository, walk
+from drainwatch.keys.leaks.files import Repository, walk
 from drainwatch.keys.leaks.history import MESSAGE, Commit, History
 from drainwatch.keys.leaks.search import Leak, leaks_in, redacted
 from drainwatch.keys.leaks.tally import Skipped, Tally
@@ -107,7 +107,9 @@ def scan(
     tally = Tally(None if limits.time_s is None else began_s + limits.time_s, clock)
     present: dict[str, Finding] = {}
     repositories: list[Repository] = []
-    for item in walk(top, tally, max_bytes=limits.max_bytes, everything=limits.everything, exclude=limits.exclude):
+    for item in walk(
+        top, tally, max_bytes=limits.max_bytes, everything=limits.everything, exclude=limits.exclude
+    ):
         if isinstance(item, Repository):
             repositories.append(item)
         else:
@@ -190,7 +192,9 @@ def _add_history(
                 tally.notes.append(f"{name} is a shallow clone: what was before isn't here to look at")
             tally.repositories += 1
             past = _past_of(history, repository.path, tally, limits, progress)
-            commits = history.first_commits({oid for oid, _ in past.found.values()}, tally) if past.found else {}
+            commits = (
+                history.first_commits({oid for oid, _ in past.found.values()}, tally) if past.found else {}
+            )
         except InputError as error:
             tally.skip(Skipped.REPOSITORY, name)
             tally.notes.append(str(error))
@@ -235,5 +239,7 @@ def _note_outer_repository(top: Path, repositories: Sequence[Repository], tally:
         return
     for outer in (folder, *folder.parents):
         if (outer / ".git").exists():
-            tally.notes.append(f"this is a part of the repository in {outer}: its history is looked at from there")
+            tally.notes.append(
+                f"this is a part of the repository in {outer}: its history is looked at from there"
+            )
             return

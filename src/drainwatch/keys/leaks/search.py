@@ -22,7 +22,9 @@ from drainwatch.keys.leaks.shapes import Part
 ALLOW = re.compile(r"drainwatch:allow|gitleaks:allow|pragma: ?allowlist secret", re.IGNORECASE)
 """Marks that say, on the line of a string: this one is meant to be here."""
 
-_TELEGRAM = re.compile(r":([A-Za-z0-9_-]{35})(?![A-Za-z0-9_-])")  # what is before the colon is looked at by hand
+_TELEGRAM = re.compile(
+    r":([A-Za-z0-9_-]{35})(?![A-Za-z0-9_-])"
+)  # what is before the colon is looked at by hand
 _WEBHOOK = re.compile(
     r"https://(?:hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/([A-Za-z0-9]{20,32})"
     r"|(?:ptb\.|canary\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d{17,20}/([A-Za-z0-9_-]{60,80}))"
@@ -34,7 +36,9 @@ _PEM = re.compile(
 _CDP_NAME = re.compile(
     r"organizations/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/apiKeys/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 )
-_PASSPHRASE = re.compile(r"(?i)(pass(?:phrase|word)?|memo)[\"'`\]]*\s*[:=]+>?\s*[\"'`]?([^\s\"'`,;{}$<>]{6,64})")
+_PASSPHRASE = re.compile(
+    r"(?i)(pass(?:phrase|word)?|memo)[\"'`\]]*\s*[:=]+>?\s*[\"'`]?([^\s\"'`,;{}$<>]{6,64})"
+)
 _MOST_LINES_TO_PASSPHRASE = 5
 _WITH_PASSPHRASE = frozenset({"okx", "kucoin", "bitget", "coinbase"})
 
@@ -115,7 +119,16 @@ def _leak(candidate: Candidate, page: Page) -> Leak:
     if venue in _WITH_PASSPHRASE and _passphrase_near(page, candidate.line):
         because.append("its passphrase stands near")
     sure = candidate.weight >= 4.5
-    return Leak(rule, venue, part, candidate.token, candidate.line, tuple(because), sure, _allowed(page, candidate.start))
+    return Leak(
+        rule,
+        venue,
+        part,
+        candidate.token,
+        candidate.line,
+        tuple(because),
+        sure,
+        _allowed(page, candidate.start),
+    )
 
 
 def _by_form(page: Page) -> Iterator[Leak]:
@@ -136,7 +149,9 @@ def _by_form(page: Page) -> Iterator[Leak]:
             yield _formed(page, start, "telegram-bot-token", Part.TOKEN, text[start : found.end()], because)
     for found in _CDP_NAME.finditer(text) if "organizations/" in text else ():
         if looks_random(found.group(1)):
-            yield _formed(page, found.start(), "coinbase-api-key", Part.KEY, found.group(), "name of a CDP key")
+            yield _formed(
+                page, found.start(), "coinbase-api-key", Part.KEY, found.group(), "name of a CDP key"
+            )
     if "PRIVATE KEY-----" in text:
         yield from _pem(page)
 
@@ -145,7 +160,9 @@ def _pem(page: Page) -> Iterator[Leak]:
     """Find private keys in PEM beside a venue: Coinbase's EC keys, Binance's and others' RSA and Ed25519."""
     for found in _PEM.finditer(page.text):
         body = re.sub(r"\\[nr]|[^A-Za-z0-9+/=]", "", found.group(1))
-        stand_in = Candidate(body, found.start(), page.line_of(found.start()), label_before(""), Role.PRIVATE_KEY, False, ())
+        stand_in = Candidate(
+            body, found.start(), page.line_of(found.start()), label_before(""), Role.PRIVATE_KEY, False, ()
+        )
         place(stand_in, page)
         if len(body) < 48 or entropy_bits(body) < 4.2 or stand_in.closeness == 0:
             continue

@@ -35,7 +35,9 @@ class Shape(NamedTuple):
 
 
 _WORD = r"[A-Za-z0-9]"
-_MIXED = r"(?=.*[A-Z])(?=.*[a-z])"  # by chance a string of 32 lacks one of them once in 10^7: hashes always do
+_MIXED = (
+    r"(?=.*[A-Z])(?=.*[a-z])"  # by chance a string of 32 lacks one of them once in 10^7: hashes always do
+)
 _URL64 = r"[A-Za-z0-9_-]"
 _B64 = r"[A-Za-z0-9+/]"
 _HEX = r"[0-9a-f]"

@@ -36,7 +36,7 @@ def decoded(data: bytes) -> str | None:
         for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
             halves = head[offset::2], head[1 - offset :: 2]
             # every other byte of western text is zero, and none of the rest
-            if halves[0].count(0) > 0.7 * len(halves[0]) and b"\0" not in halves[1]:
+            if len(head) >= 8 and halves[0].count(0) > 0.7 * len(halves[0]) and b"\0" not in halves[1]:
                 return data.decode(encoding, errors="replace")
         return None
     try:
