@@ -1,6 +1,7 @@
 """How well `drainwatch keys scan` finds exchange keys, beside detect-secrets and gitleaks.
 
-    python benchmarks/keyscan.py [--seeds 12] [--half reporting] [--tree PATH] [--gitleaks PROGRAM]
+    python benchmarks/keyscan.py [--seeds 12] [--history-seeds 2]
+        [--half reporting] [--tree PATH] [--gitleaks PROGRAM]
 
 Makes repositories that leak and files that only look like it (tests/leaky.py), of which the scanner's weights
 have seen the tuning half alone, lets each program look through them, and compares lines: a line with a
@@ -161,6 +162,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=12, help="repositories of each template")
+    parser.add_argument("--history-seeds", type=int, default=2, help="... of which so many with git's past")
     parser.add_argument("--half", choices=["reporting", "tuning"], default="reporting")
     parser.add_argument("--tree", type=Path, help="a folder to look through for speed and false alarms")
     parser.add_argument("--gitleaks", help="where gitleaks is, if not on the path")
@@ -171,7 +173,8 @@ def main() -> None:
     repos = leaky.repositories(templates, range(first, first + asked.seeds))
     with tempfile.TemporaryDirectory() as files, tempfile.TemporaryDirectory() as histories:
         compare(repos, there, Path(files))
-        compare_history(repos, there, Path(histories))
+        past = leaky.repositories(templates, range(first, first + asked.history_seeds))
+        compare_history(past, there, Path(histories))
     if asked.tree:
         look_through(asked.tree, there)
 

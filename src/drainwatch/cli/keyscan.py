@@ -117,7 +117,7 @@ def _rows(findings: tuple[Finding, ...]) -> list[tuple[str, ...]]:
     """Findings as rows of a table."""
     from drainwatch.report.words import clean
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for f in findings:
         where = f"{clean(f.path, 200)}:{f.line}" + (f" ({f.place})" if f.place else "")
         if f.only_in_history:
@@ -148,8 +148,8 @@ def _summarise(outcome: Scan, new: tuple[Finding, ...], known: int, screen: Scre
     if tally.repositories:
         past = f"{plural(tally.blobs, 'version')} and {plural(tally.messages, 'message')} of git's past"
         looked += f", {past}"
-    count = plural(len(new), "new key" if known else "key") if new else "No new key" if known else "No key"
-    screen.note(f"{count} found in {looked} ({tally.size / 1e6:.1f} MB in {outcome.seconds:.1f} s).")
+    found = plural(len(new), "new key" if known else "key") if new else "No new key" if known else "No key"
+    screen.note(f"{found} found in {looked} ({tally.size / 1e6:.1f} MB in {outcome.seconds:.1f} s).")
     if known:
         screen.note(f"{plural(known, 'finding')} known by the baseline.")
     if tally.allowed:

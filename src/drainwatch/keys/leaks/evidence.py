@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 from drainwatch.keys.leaks.names import TRADING, Label, Role, label_before, role_in_words, role_of
@@ -23,6 +24,7 @@ _CODE = frozenset({
 """Endings of programs, in which what is a value has quotes around it."""
 _ASSIGNED = re.compile(r"[ \t]*(?:=(?!=)|\(|\[|:=)")
 _NAME_LIKE = re.compile(r"(?=.*[a-z]{4})[A-Za-z_]\w*")
+_WIDEST_ROW = 20_000
 _AROUND = " \t\r\"'\\,+;n"
 _BLOCK_LINE = re.compile(r"[A-Za-z0-9+/]{30,}={0,2}|-----[A-Z ]+-----")
 _TESTS = re.compile(
@@ -102,8 +104,6 @@ class Page:
     def __init__(self, text: str, path: str) -> None:
         self.text = text
         self.path = path
-        self._ends = [m.start() for m in re.finditer("\n", text)]
-        self._mentions: list[tuple[int, str]] | None = None
         self.is_code = path.rpartition(".")[2].lower() in _CODE
         self.is_test = bool(_TESTS.search(path))
         self.columns = _columns(text, path)
@@ -115,13 +115,21 @@ class Page:
         """Number of the line, from 1, on which a position is."""
         return bisect_left(self._ends, position) + 1
 
-    def column_of(self, position: int, line: int) -> str:
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where each line ends; most texts never need it."""
+        return [m.start() for m in re.finditer("\n", self.text)]
+
+    def column_of(self, position: int) -> str:
         """Name the column in which a position of a table is; empty beyond the last."""
-        before = self.text[self.span_of(line)[0] : position].count(self.columns[0])
+        first = self.text.rfind("\n", max(0, position - _WIDEST_ROW), position) + 1
+        before = self.text.count(self.columns[0], first, position)
         return self.columns[before + 1] if before + 1 < len(self.columns) else ""
 
     def span_of(self, line: int) -> tuple[int, int]:
-        """First position of a line, and the one after its last."""
+        """First position of a line, and the one after its last; nothing beyond the last line."""
+        if line > len(self._ends) + 1:
+            return len(self.text), len(self.text)
         first = self._ends[line - 2] + 1 if line >= 2 else 0
         return first, self._ends[line - 1] if line <= len(self._ends) else len(self.text)
 
@@ -132,12 +140,15 @@ class Page:
         last = self.span_of(min(len(self._ends) + 1, line + NEAR))[1]
         return max(first, position - REACH), min(last, position + REACH)
 
-    @property
+    @cached_property
     def mentions(self) -> list[tuple[int, str]]:
         """Where which venue is named, in order."""
-        if self._mentions is None:
-            self._mentions = mentions_in(self.text.lower())
-        return self._mentions
+        return mentions_in(self.text.lower())
+
+    @cached_property
+    def venues(self) -> frozenset[str]:
+        """Which venues are named anywhere, in the path, too."""
+        return frozenset({venue for _, venue in self.mentions} | ({self.path_venue} - {""}))
 
     def trading_near(self, position: int) -> bool:
         """Tell whether words of trading programs stand around a position, or in the path."""
@@ -168,21 +179,52 @@ def candidates_in(page: Page) -> Iterator[Candidate]:
         if not SHORTEST <= len(token) <= LONGEST:
             continue
         shapes = shapes_of(token)
-        left = text[max(0, start - 2 * LONGEST) : start]
-        if not shapes and not (_PLAIN.fullmatch(token) and (page.columns or _is_named(left))):
+        if not shapes and not _PLAIN.fullmatch(token):
             continue
-        if (
-            not looks_random(token)
-            or _in_something_else(page, start, start + len(token))
-            or is_published(token)
-        ):
-            continue
-        yield _read(page, token, start, left, shapes)
+        candidate = _named(page, token, start, shapes)
+        if candidate is not None and looks_random(token) and not _is_other(page, candidate):
+            yield candidate
 
 
-def _is_named(left: str) -> bool:
-    """Tell whether a name of a key is close: strings of no known form need one."""
-    return role_of(label_before(left).name) in {Role.KEY, Role.SECRET, Role.PRIVATE_KEY}
+def _named(page: Page, token: str, start: int, shapes: tuple[Shape, ...]) -> Candidate | None:
+    """Read a string's name, and what is said of it on its line; None where these rule it out.
+
+    This comes first, as it is cheap: tables of orders have a hundred thousand ids.
+    """
+    left = page.text[max(0, start - 2 * LONGEST) : start]
+    label, said = label_before(left), False
+    role = role_of(label.name)
+    if page.columns:
+        label = Label(page.column_of(start), ",")
+        role = role_of(label.name)
+        if role is Role.UNKNOWN:
+            return None
+    elif role is Role.UNKNOWN or len(label.name) >= SHORTEST:
+        # pieces of another key before it say nothing, though one may read `pk`
+        left = TOKEN.sub(_without_chance, left)
+        label = label_before(left)
+        role = role_of(label.name)
+        if role is Role.UNKNOWN:
+            role = role_in_words(left.rpartition("\n")[2])
+            said = role is not Role.UNKNOWN
+    if role is Role.OTHER:
+        return None
+    if not shapes and (said or role is Role.UNKNOWN):
+        return None
+    if role is Role.UNKNOWN and label.sign not in "(," and not any(shape.telling for shape in shapes):
+        return None
+    return Candidate(token, start, page.line_of(start), label, role, said, shapes, tested=page.is_test)
+
+
+def _without_chance(found: re.Match[str]) -> str:
+    """Put a space in place of a string that was drawn by chance."""
+    return " " if looks_random(found.group()) else found.group()
+
+
+def _is_other(page: Page, candidate: Candidate) -> bool:
+    """Tell whether a string is something else by where it stands, or an example that everybody knows."""
+    start, end = candidate.start, candidate.start + len(candidate.token)
+    return _in_something_else(page, start, end) or is_published(candidate.token)
 
 
 def _in_something_else(page: Page, start: int, end: int) -> bool:
@@ -207,27 +249,12 @@ def _in_block(page: Page, start: int, end: int) -> bool:
     """Tell whether a string is one line of several of base64: a certificate, a picture, a key in PEM."""
     line = page.line_of(start)
     first, last = page.span_of(line)
-    if page.text[first:last].strip(_AROUND) != page.text[start:end]:
+    if last - first > end - start + 200 or page.text[first:last].strip(_AROUND) != page.text[start:end]:
         return False
-    above = page.text[slice(*page.span_of(line - 1))].strip(_AROUND) if line > 1 else ""
-    below = page.text[slice(*page.span_of(line + 1))].strip(_AROUND)
-    return any(_BLOCK_LINE.fullmatch(beside) for beside in (above, below))
-
-
-def _read(page: Page, token: str, start: int, left: str, shapes: tuple[Shape, ...]) -> Candidate:
-    """Read a string's name, and what is said of it on its line."""
-    # pieces of another key before it say nothing, though one may read `pk`
-    left = TOKEN.sub(lambda found: " " if looks_random(found.group()) else found.group(), left)
-    label = label_before(left)
-    role, said = role_of(label.name), False
-    line = page.line_of(start)
-    if role is Role.UNKNOWN:
-        role = role_in_words(left.rpartition("\n")[2])
-        said = role is not Role.UNKNOWN
-    if page.columns:
-        column = page.column_of(start, line)
-        label, role, said = Label(column, ","), role_of(column), False
-    return Candidate(token, start, line, label, role, said, shapes, tested=page.is_test)
+    beside = [page.span_of(line + 1), *([page.span_of(line - 1)] if line > 1 else [])]
+    return any(
+        _BLOCK_LINE.fullmatch(page.text[one : min(two, one + 400)].strip(_AROUND)) for one, two in beside
+    )
 
 
 def place(candidate: Candidate, page: Page) -> None:
@@ -253,8 +280,7 @@ def place(candidate: Candidate, page: Page) -> None:
         on_line = own_line[0] <= at < own_line[1] and abs(at - candidate.start) <= 200
         candidate.venue, candidate.closeness = venue, VENUE_IN_NAME if on_line else VENUE_NEAR
         return
-    anywhere = {venue for _, venue in mentions} | ({page.path_venue} if page.path_venue else set())
-    best = sorted(anywhere & fitting) or sorted(anywhere)
+    best = sorted(page.venues & fitting) or sorted(page.venues)
     if best:
         candidate.venue, candidate.closeness = page.path_venue or best[0], VENUE_SOMEWHERE
 

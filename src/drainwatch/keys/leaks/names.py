@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -116,6 +117,7 @@ def words_of(name: str) -> list[str]:
     return [word.lower() for word in _WORDS.findall(name)]
 
 
+@lru_cache(maxsize=1_024)  # a file has few names, again and again
 def role_of(name: str) -> Role:
     """Tell what a name says of its value.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import pairwise
 
 PLACEHOLDER = re.compile(
@@ -38,6 +39,7 @@ def entropy_bits(text: str) -> float:
     return -sum(c / n * math.log2(c / n) for c in Counter(text).values()) if n else 0.0
 
 
+@lru_cache(maxsize=16)  # a string is asked about again as the neighbour of the next
 def looks_random(token: str) -> bool:
     """Tell whether a string looks drawn by chance; of less than 16 characters nothing can be told: no.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from drainwatch.keys.leaks.evidence import (
+    REACH,
     VENUE_NEAR,
     Candidate,
     Page,
@@ -39,7 +40,7 @@ _CDP_NAME = re.compile(
 _PASSPHRASE = re.compile(
     r"(?i)(pass(?:phrase|word)?|memo)[\"'`\]]*\s*[:=]+>?\s*[\"'`]?([^\s\"'`,;{}$<>]{6,64})"
 )
-_MOST_LINES_TO_PASSPHRASE = 5
+_LINES_TO_PASSPHRASE = 5
 _WITH_PASSPHRASE = frozenset({"okx", "kucoin", "bitget", "coinbase"})
 
 
@@ -95,7 +96,7 @@ def leaks_in(text: str, path: str) -> list[Leak]:
     candidates = list(candidates_in(page))
     for candidate in candidates:
         place(candidate, page)
-    pair([c for c in candidates if c.role is not Role.OTHER], page)
+    pair(candidates, page)
     kept = list(judge(candidates))
     leaks = [_leak(c, page) for c in kept if not _is_inside_form(c, page)]
     leaks.extend(_by_form(page))
@@ -116,7 +117,7 @@ def _leak(candidate: Candidate, page: Page) -> Leak:
         venue = candidate.venue or (shape.venue if shape and shape.telling else "exchange")
         rule = f"{venue}-{part.value}"
     because = list(candidate.because)
-    if venue in _WITH_PASSPHRASE and _passphrase_near(page, candidate.line):
+    if venue in _WITH_PASSPHRASE and _passphrase_near(page, candidate):
         because.append("its passphrase stands near")
     sure = candidate.weight >= 4.5
     return Leak(
@@ -194,10 +195,11 @@ def _allowed(page: Page, start: int) -> bool:
     return bool(ALLOW.search(page.text, max(first, start - 500), min(last, start + 1_000)))
 
 
-def _passphrase_near(page: Page, line: int) -> bool:
+def _passphrase_near(page: Page, candidate: Candidate) -> bool:
     """Tell whether something that could be a real passphrase stands a few lines away."""
-    first = page.span_of(max(1, line - _MOST_LINES_TO_PASSPHRASE))[0]
-    last = page.span_of(min(page.line_of(len(page.text)), line + _MOST_LINES_TO_PASSPHRASE))[1]
+    line = candidate.line
+    first = max(page.span_of(max(1, line - _LINES_TO_PASSPHRASE))[0], candidate.start - REACH)
+    last = min(page.span_of(line + _LINES_TO_PASSPHRASE)[1], candidate.start + REACH)
     for found in _PASSPHRASE.finditer(page.text, first, last):
         words = set(words_of(found.group(2)))
         if not words & (PASSPHRASES | {"your", "example", "none", "null", "env", "environ", "getenv"}):
