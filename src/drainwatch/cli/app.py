@@ -14,6 +14,7 @@ from drainwatch.cli.demo import demo
 from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
 from drainwatch.cli.init import init
+from drainwatch.cli.keyscan import keys
 from drainwatch.cli.lab import lab
 from drainwatch.cli.rerun import journal, rerun
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
@@ -248,6 +249,7 @@ app.command()(init)
 app.command()(doctor)
 app.add_typer(alerts, name="alerts")
 app.add_typer(journal, name="journal")
+app.add_typer(keys, name="keys")
 app.add_typer(models, name="model")
 app.add_typer(lab, name="lab")
 

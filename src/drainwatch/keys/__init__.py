@@ -1,0 +1,1 @@
+"""Keys of exchanges: what they may do, and where they lie about."""
