@@ -149,6 +149,9 @@ def replay(
             raise typer.Exit(exit_code)
 
 
+app.command()(scan)
+
+
 @app.command()
 def explain(
     fill: Annotated[str, typer.Argument(metavar="FILL", help="Id of the fill, as the exchange gave it.")],
