@@ -17,6 +17,7 @@ from drainwatch.cli.init import init
 from drainwatch.cli.keyscan import keys
 from drainwatch.cli.lab import lab
 from drainwatch.cli.rerun import journal, rerun
+from drainwatch.cli.scan import scan
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
 from drainwatch.cli.watch import watch
 

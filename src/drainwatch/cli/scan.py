@@ -33,9 +33,7 @@ def scan(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option(
-            "--format", metavar="NAME", help="What the files are.  [default: told by their columns]"
-        ),
+        typer.Option("--format", metavar="NAME", help="What the files are.  [default: their columns tell]"),
     ] = None,
     zone: Annotated[
         str | None,
@@ -123,8 +121,8 @@ def scan(
         outcome.show(summary, screen)
         if not any(tables[name] for name in MARKET_TABLES):
             screen.note(
-                "drainwatch: the fills were judged by themselves alone; with --trades or --candles around them "
-                "much more can be seen"
+                "drainwatch: the fills were judged by themselves alone; with --trades or --candles "
+                "of the same time much more can be seen"
             )
         if summary.n_incidents:
             raise typer.Exit(exit_code)

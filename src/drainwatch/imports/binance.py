@@ -13,7 +13,7 @@ _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9]*$")
 
 
 def units(work: Work) -> None:
-    """Read `0.51INCH` of `1INCHUSDT` as 0.5 of 1INCH: the pair tells where a number ends and a coin begins."""
+    """Read `0.51INCH` of `1INCHUSDT` as 0.5 of 1INCH: the pair tells where the coin begins."""
     pairs, executed, amounts = (work.texts(name) for name in ("_pair", "_executed", "_amount"))
     fees, coins = work.texts("_fee"), work.texts("_fee_coin")
     made: list[tuple[str | None, ...]] = []

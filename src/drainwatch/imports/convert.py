@@ -74,7 +74,7 @@ def by_text(make: Callable[[str, Manner], str | None], expected: str) -> Convert
 
 _DIGITS = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:([,.])\d{3})(?:\1\d{3})*", re.ASCII)
-_FILLERS = re.compile(r"[\s'’_\u00a0\u202f]")
+_FILLERS = re.compile(r"[\s'_\u2019\u00a0\u202f]")
 _SHOWN = re.compile(r"[+-]?[\d.,]+", re.ASCII)
 
 
@@ -93,7 +93,7 @@ def number_text(text: str, decimal: str = ".") -> str | None:
     text = _FILLERS.sub("", text)
     if text in ABSENT:
         return ""
-    text = text.replace("−", "-").lstrip("$€£¥")
+    text = text.replace("\u2212", "-").lstrip("$€£¥")
     sign, digits = (text[0], text[1:]) if text[:1] in {"+", "-"} else ("", text)
     commas, points = digits.count(","), digits.count(".")
     if commas and points:  # the last one is the decimal separator
@@ -155,7 +155,7 @@ NUMBER = Converter(_numbers, "a number")
 
 
 def unsigned(text: str, manner: Manner) -> str | None:
-    """Write a number without its sign: some exports give a sale's amount, or what a fee takes, as negative."""
+    """Write a number without its sign: some exports give a sale's amount as negative."""
     made = number_text(text, manner.decimal)
     return made if made is None else made.lstrip("-")
 
@@ -312,12 +312,22 @@ SIDE = words(
     {
         "buy": (
             *("b", "bid", "bought", "买入", "买", "買入", "買", "買い", "매수", "kauf", "kaufen", "compra"),
-            *("comprar", "achat", "acheter", "acquisto", "покупка", "купить", "alış", "alis", "mua"),
+            *(
+                "comprar",
+                "achat",
+                "acheter",
+                "acquisto",
+                "покупка",
+                "купить",
+                "al\u0131\u015f",
+                "alis",
+                "mua",
+            ),
         ),
         "sell": (
             *("s", "ask", "offer", "sold", "卖出", "卖", "賣出", "賣", "売り", "売", "매도", "verkauf"),
             *("verkaufen", "venta", "vender", "venda", "vente", "vendre", "vendita", "продажа", "продать"),
-            *("satış", "satis", "bán"),
+            *("sat\u0131\u015f", "satis", "bán"),
         ),
     },
     "buy or sell",
