@@ -1,4 +1,4 @@
-"""Importers of no exchange: drainwatch's own table, ccxt's names, and any table whose columns the owner maps."""
+"""Importers of no exchange: our own names, ccxt's, and any table whose columns are mapped."""
 
 from __future__ import annotations
 

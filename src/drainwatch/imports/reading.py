@@ -133,7 +133,7 @@ class Import:
         with_ids(work)
 
     def _manner(self, to: str) -> Manner:
-        """How a column writes things: by what stands in its name, by its beginning, and by the owner's word."""
+        """Say how a column writes things: its name, its beginning and the owner tell."""
         heads = {to: name for to, name in self.match.found.items() if to not in self.match.constants}
         head = heads.get(to, "")
         if to in _TIMES:

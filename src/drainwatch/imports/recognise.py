@@ -98,10 +98,9 @@ def _unknown(sheet: Sheet, matches: Sequence[Match]) -> str:
 
 def _nearness(found: Match) -> float:
     """Give the share of needed columns that are there."""
-    needed = [c for c in found.importer.columns if c.needed]
-    return sum(c.to in found.found for c in needed) / max(
-        len(needed) + (found.missing[-1:] != () and found.missing[-1].to == "_mark"), 1
-    )
+    needed = sum(c.needed for c in found.importer.columns)
+    n_missing = sum(c.to != "_mark" for c in found.missing)
+    return 1 - n_missing / max(needed, 1)
 
 
 def _lacks(found: Match) -> str:
@@ -139,9 +138,7 @@ def parse_maps(maps: Iterable[str], columns: Iterable[str]) -> dict[str, str]:
         if not equals or not name.strip("= "):
             raise InputError(f"--map {text}: expected OURS=THEIRS, such as price=Px")
         if to not in known:
-            raise InputError(
-                f"--map {text}: expected one of {listed(known, 'or')} before the =, found {to!r}"
-            )
+            raise InputError(f"--map {text}: expected {listed(known, 'or')} before the =, found {to!r}")
         if to in told:
             raise InputError(f"--map {text}: {to} is mapped twice; say it once")
         told[to] = name
