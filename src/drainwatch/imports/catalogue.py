@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from drainwatch.imports import binance
+from drainwatch.imports import binance, bybit, coinbase, kraken, kucoin, okx
 from drainwatch.imports.importer import Importer, Stranger
 
-_ROOMS = (binance,)
+_ROOMS = (binance, bybit, coinbase, kraken, kucoin, okx)
 
 IMPORTERS: tuple[Importer, ...] = tuple(importer for room in _ROOMS for importer in room.IMPORTERS)
 STRANGERS: tuple[Stranger, ...] = tuple(stranger for room in _ROOMS for stranger in room.STRANGERS)

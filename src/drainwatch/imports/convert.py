@@ -185,7 +185,11 @@ _DATES = [
     r"(?P<month>[A-Za-z]{3,9})\.? (?P<d>\d{1,2}),? (?P<y>\d{4}),?",
     r"(?P<d>\d{1,2})[- ](?P<month>[A-Za-z]{3,9})\.?[- ](?P<y>\d{4}),?",
 ]
+_CLOCK_FIRST = (
+    r"(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d)(?:[.](?P<f>\d{1,9}))?)? (?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)"
+)
 _TIMES = [re.compile(date + _CLOCK + _LATE + _OFFSET, re.ASCII) for date in _DATES]
+_TIMES.append(re.compile(_CLOCK_FIRST + _LATE + _OFFSET, re.ASCII))
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _BETWEEN = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.]\d{4}", re.ASCII)
 

@@ -59,7 +59,7 @@ class Importer:
     quirks
         Done to each piece, in order, after the columns are converted.
     zone
-        Of times where neither they nor the column's name tell one; None if it is the owner's own.
+        Of times where neither they nor the file nor the owner tell one.
     part
         The table in a file that holds several, such as a database; empty for all others.
     note
@@ -76,7 +76,7 @@ class Importer:
     others: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     quirks: tuple[Quirk, ...] = ()
-    zone: str | None = "UTC"
+    zone: str = "UTC"
     part: str = ""
     note: str = ""
     tells_markets: bool = False

@@ -101,14 +101,14 @@ class Import:
 
     def _pieces(self) -> Pieces:
         columns = {c.to: c for c in self.match.importer.columns}
-        heads = {name: to for to, name in self.match.found.items() if to not in self.match.constants}
+        heads = {to: name for to, name in self.match.found.items() if to not in self.match.constants}
         wanted = set(self.match.found.values())
         for _, piece in self.sheet.read(wanted.__contains__):
             size = piece.rows.size
             self.tally.n_rows += size + len(piece.bad)
             if not size and not piece.bad:
                 continue
-            found = {to: piece.columns[name] for name, to in heads.items() if name in piece.columns}
+            found = {to: piece.columns[name] for to, name in heads.items() if name in piece.columns}
             found |= {to: pa.array([value] * size, pa.string()) for to, value in self.match.constants.items()}
             texts = {to: values.texts(array) for to, array in found.items()}
             work = Work(piece.rows, texts, dict(self.match.found), self.tally)
@@ -137,17 +137,19 @@ class Import:
         heads = {to: name for to, name in self.match.found.items() if to not in self.match.constants}
         head = heads.get(to, "")
         if to in _TIMES:
-            minutes = zone_minutes(head)
-            own = self.match.importer.zone
-            zone = (
-                timezone(timedelta(minutes=minutes))
-                if minutes
-                else UTC
-                if minutes == 0
-                else self.zone or (zone_of(own) if own else UTC)
-            )
-            return replace(self.sheet.manner([head]), zone=zone)
+            return replace(self.sheet.manner([head]), zone=self._zone(head))
         return self.sheet.manner([name for column, name in heads.items() if column in _NUMBERS])
+
+    def _zone(self, head: str) -> tzinfo:
+        """The zone that a column's name tells, else the owner, the lines before the header, the file's name."""
+        told = zone_minutes(head)
+        if told is None and self.zone is not None:
+            return self.zone
+        for text in (self.sheet.before, Path(self.sheet.path).name):
+            told = zone_minutes(text) if told is None else told
+        if told is None:
+            return zone_of(self.match.importer.zone)
+        return timezone(timedelta(minutes=told)) if told else UTC
 
 
 _TIMES = frozenset({"timestamp"})

@@ -42,6 +42,8 @@ class Sheet:
         Reads it piece by piece, as `readers.read` does: only the columns that are wanted.
     samples
         By column, some texts from its beginning.
+    before
+        What stands before the header, where some exports tell their zone.
     """
 
     path: str
@@ -49,6 +51,7 @@ class Sheet:
     read: Callable[[Wanted], Pieces]
     part: str = ""
     samples: dict[str, list[str]] = field(default_factory=dict)
+    before: str = ""
 
     @property
     def name(self) -> str:
@@ -151,8 +154,8 @@ def _kind_of_zip(path: str) -> str:
 # --- plain tables ------------------------------------------------------------------------------------
 
 
-def dialect_of(head: bytes) -> Dialect:
-    """Find what stands between cells, and how many rows before the header.
+def dialect_of(head: bytes) -> tuple[Dialect, str]:
+    """Find what stands between cells, and which rows before the header.
 
     The header is the first row with as many cells as most rows have; what stands before it, such as the
     owner's name, has fewer.
@@ -161,7 +164,7 @@ def dialect_of(head: bytes) -> Dialect:
     text = head.decode("utf-8-sig", "replace")
     if not whole:
         text = text[: text.rfind("\n") + 1] or text
-    best, best_width = Dialect(), 1
+    best, best_width, before = Dialect(), 1, ""
     for delimiter in _DELIMITERS:
         try:
             rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
@@ -174,13 +177,14 @@ def dialect_of(head: bytes) -> Dialect:
         # of widths that are equally frequent the greater one: a file may have a single row
         width = max(widths, key=lambda w: (widths[w], w))
         if width > best_width:
-            before = next(at for at, row in enumerate(rows) if len(row) == width)
-            best, best_width = Dialect(delimiter, before), width
-    return best
+            at = next(at for at, row in enumerate(rows) if len(row) == width)
+            best, best_width = Dialect(delimiter, at), width
+            before = "\n".join(" ".join(row) for row in rows[:at])
+    return best, before
 
 
 def _open_csv(path: str) -> list[Sheet]:
-    return [_plain(path, "csv", dialect_of(_head(path)))]
+    return [_plain(path, "csv", *dialect_of(_head(path)))]
 
 
 def _open_jsonl(path: str) -> list[Sheet]:
@@ -191,11 +195,11 @@ def _open_parquet(path: str) -> list[Sheet]:
     return [_plain(path, "parquet", Dialect())]
 
 
-def _plain(path: str, form: str, dialect: Dialect) -> Sheet:
+def _plain(path: str, form: str, dialect: Dialect, before: str = "") -> Sheet:
     def read(wanted: Wanted) -> Pieces:
         return readers.read("fills", path, wanted, PARENTS, form=form, dialect=dialect)
 
-    return with_samples(Sheet(path, [], read))
+    return with_samples(Sheet(path, [], read, before=before))
 
 
 def with_samples(sheet: Sheet) -> Sheet:

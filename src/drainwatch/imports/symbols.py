@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from drainwatch.imports.work import Work
+
 _QUOTES = """
 USDT USDC FDUSD BUSD TUSD USDP USDS USD1 USDE USDD PYUSD RLUSD PAX DAI UST USTC GUSD SUSD EURI EURC EURT AEUR
 XUSD BFUSD USD EUR GBP JPY AUD CAD CHF TRY BRL RUB UAH NGN ZAR IDR IDRT BIDR BVND VND BKRW KRW ARS COP CZK MXN
@@ -40,6 +42,25 @@ def spot(pair: str | None, quotes: Collection[str] = QUOTES) -> str | None:
     """Write a spot pair as ccxt does; None where it isn't one."""
     found = split_pair(pair, quotes) if pair else None
     return f"{found[0]}/{found[1]}" if found else None
+
+
+def name_spot(work: Work) -> None:
+    """Name a spot market from `_pair`, or from `_base` and `_quote` where an export tells the two."""
+
+    def name(pair: str | None, base: str | None, quote: str | None) -> str | None:
+        return f"{base.upper()}/{quote.upper()}" if base and quote else spot(pair) or pair
+
+    work.each("symbol", ["_pair", "_base", "_quote"], name)
+
+
+def fee_in_what_came(work: Work) -> None:
+    """Take a fee for one in the coin that was received, where the export names none."""
+
+    def coin(told: str | None, symbol: str | None, side: str | None) -> str | None:
+        base, _, quote = (symbol or "").partition("/")
+        return told or (base if side == "buy" else quote) or None
+
+    work.each("fee_currency", ["fee_currency", "symbol", "side"], coin)
 
 
 def expiry(text: str) -> str | None:
