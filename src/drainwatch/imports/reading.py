@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta, timezone, tzinfo
@@ -16,13 +17,13 @@ import pyarrow.compute as pc
 from drainwatch import readers, values
 from drainwatch.errors import InputError
 from drainwatch.imports.catalogue import IMPORTERS, STRANGERS
-from drainwatch.imports.convert import Manner
+from drainwatch.imports.convert import Manner, time_ns
 from drainwatch.imports.importer import Column, Match, Stranger, zone_minutes
 from drainwatch.imports.plain import COLUMNS, OWN, map_match, own_match
 from drainwatch.imports.recognise import listed, mapped, parse_maps, recognise
 from drainwatch.imports.sheet import Pieces, Sheet, sheets
 from drainwatch.imports.work import Tally, Work
-from drainwatch.readers import Piece, Source
+from drainwatch.readers import BadRow, Piece, Source
 from drainwatch.schema import PARENTS, SCHEMA, column_of
 
 MARKET_TABLES = ("trades", "quotes", "candles", "markets")
@@ -115,8 +116,17 @@ class Import:
             if size:
                 self._convert(work, columns)
             made = work.piece()
-            bad = sorted([*piece.bad, *made.bad], key=lambda row: row.row)
+            broken = [row for row in piece.bad if not self._is_note(row)]
+            self.tally.others[_NOTE] += len(piece.bad) - len(broken)
+            bad = sorted([*broken, *made.bad], key=lambda row: row.row)
             yield _COLUMNS, Piece(made.rows, made.columns, bad)
+
+    def _is_note(self, row: BadRow) -> bool:
+        """Tell a line such as `Total: 3 rows` from a row that was cut: it holds little, and no time."""
+        if row.column is not None:
+            return False
+        cells = [cell for cell in row.found.split(self.sheet.delimiter) if cell.strip(' "')]
+        return len(cells) <= _NOTE_CELLS and all(time_ns(c.strip(' "'), Manner()) is None for c in cells)
 
     def _convert(self, work: Work, columns: Mapping[str, Column]) -> None:
         importer = self.match.importer
@@ -126,6 +136,10 @@ class Import:
             work.columns[to] = column
             if bad.any():
                 work.reject(bad, to, convert.expected)
+        essential = [work.get(to).is_null() for to in _ESSENTIAL if to in work.raw]
+        if essential:
+            empty = functools.reduce(pc.and_, essential).to_pylist()
+            work.leave([_NOTE if nothing else None for nothing in empty])
         for quirk in importer.quirks:
             quirk(work)
         if importer.exchange and "exchange" not in work.columns:
@@ -141,7 +155,7 @@ class Import:
         return self.sheet.manner([name for column, name in heads.items() if column in _NUMBERS])
 
     def _zone(self, head: str) -> tzinfo:
-        """The zone that a column's name tells, else the owner, the lines before the header, the file's name."""
+        """Find the zone: a column's name tells it, or the owner, the file's first lines, its name."""
         told = zone_minutes(head)
         if told is None and self.zone is not None:
             return self.zone
@@ -152,6 +166,10 @@ class Import:
         return timezone(timedelta(minutes=told)) if told else UTC
 
 
+_NOTE = "line that is no row"
+_NOTE_CELLS = 2
+_ESSENTIAL = ("timestamp", "side", "price")
+"""A row without any of them says nothing of a fill."""
 _TIMES = frozenset({"timestamp"})
 _NUMBERS = frozenset({"price", "amount", "cost", "fee_cost"})
 _COLUMNS = [name for name in SCHEMA["fills"] if not name.startswith("drainwatch_")]
@@ -235,7 +253,7 @@ class Opened:
         """Say of each file which rows are no fills."""
         said = []
         for found in self.imports:
-            others = found.tally.others
+            others = +found.tally.others
             if others:
                 kinds = ", ".join(f"{kind} {n:,}" for kind, n in others.most_common(8))
                 more = ", ..." if len(others) > 8 else ""

@@ -44,6 +44,8 @@ class Sheet:
         By column, some texts from its beginning.
     before
         What stands before the header, where some exports tell their zone.
+    delimiter
+        What stands between cells, if it is CSV.
     """
 
     path: str
@@ -52,6 +54,7 @@ class Sheet:
     part: str = ""
     samples: dict[str, list[str]] = field(default_factory=dict)
     before: str = ""
+    delimiter: str = ","
 
     @property
     def name(self) -> str:
@@ -147,7 +150,9 @@ def _kind_of_zip(path: str) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile):
-        return "zip"
+        names = []
+    if path.casefold().endswith((".xlsx", ".xlsm")):
+        return "excel"
     return "excel" if any(name.startswith("xl/") for name in names) else "zip"
 
 
@@ -199,7 +204,7 @@ def _plain(path: str, form: str, dialect: Dialect, before: str = "") -> Sheet:
     def read(wanted: Wanted) -> Pieces:
         return readers.read("fills", path, wanted, PARENTS, form=form, dialect=dialect)
 
-    return with_samples(Sheet(path, [], read, before=before))
+    return with_samples(Sheet(path, [], read, before=before, delimiter=dialect.delimiter))
 
 
 def with_samples(sheet: Sheet) -> Sheet:
