@@ -169,7 +169,12 @@ def test_dates_tell_which_part_is_the_day() -> None:
 @pytest.mark.parametrize(
     ("converter", "texts", "made", "bad"),
     [
-        (SIDE, ["BUY", "Sell", "买入", "賣出", "Kauf", "Verkauf", "Alış"], "buy sell buy sell buy sell buy", []),
+        (
+            SIDE,
+            ["BUY", "Sell", "买入", "賣出", "Kauf", "Verkauf", "Alış"],
+            "buy sell buy sell buy sell buy",
+            [],
+        ),
         (SIDE, ["hold", "buy"], None, [0]),
         (TYPE, ["LIMIT", "Market", "limit_maker", "市价"], "limit market limit market", []),
         (LIQUIDITY, ["MAKER", "Taker"], "maker taker", []),

@@ -6,9 +6,10 @@ import re
 
 from drainwatch.imports.convert import LIQUIDITY, NUMBER, SIDE, TIME, number_text
 from drainwatch.imports.importer import Column, Importer, Stranger
-from drainwatch.imports.symbols import contract, split_pair, spot
+from drainwatch.imports.symbols import QUOTES, contract, split_pair, spot
 from drainwatch.imports.work import Work
 
+_SPOT_QUOTES = (QUOTES - {"USD"}) | {"BUSD", "TUSD", "USDP", "PAX", "VAI", "BFUSD", "XUSD"}
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9]*$")
 
 
@@ -34,7 +35,7 @@ def _coins(pair: str, total: str) -> tuple[str, str]:
     joined = re.sub(r"[/\-_]", "", pair)
     if unit and joined.endswith(unit[0]) and joined != unit[0]:
         return joined[: -len(unit[0])], unit[0]
-    return split_pair(pair) or ("", "")
+    return split_pair(pair, _SPOT_QUOTES) or ("", "")
 
 
 def _bare(text: str | None, coins: tuple[str, ...]) -> str | None:
@@ -55,7 +56,7 @@ def _by_quote(pair: str | None, quote: str | None) -> str | None:
     name, coin = (pair or "").upper(), (quote or "").upper()
     if coin and name.endswith(coin) and name != coin:
         return f"{name[: -len(coin)].rstrip('-/_')}/{coin}"
-    return spot(pair) or pair
+    return spot(pair, _SPOT_QUOTES) or pair
 
 
 def _fee(text: str | None, coins: tuple[str, ...]) -> tuple[str | None, str | None]:

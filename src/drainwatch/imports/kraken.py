@@ -29,9 +29,9 @@ def name_pair(pair: str | None) -> str | None:
     if "/" in text:
         base, _, quote = text.partition("/")
         return f"{coin(base)}/{coin(quote)}"
-    if len(text) == 8 and text[4:] in _LONG and text[:4] in _LONG:
+    if len(text) == 8 and text[:4] in _LONG and text[4:] in _LONG:
         return f"{coin(text[:4])}/{coin(text[4:])}"
-    if text[-4:] in _LONG and len(text) > 4 and text[-4] == "Z":
+    if len(text) == 8 and text[-4:] in _LONG and text[-4] == "Z":  # USDTZUSD, but not XTZUSD
         return f"{coin(text[:-4])}/{coin(text[-4:])}"
     found = split_pair(text, _KRAKEN_QUOTES)
     return f"{coin(found[0])}/{coin(found[1])}" if found else pair

@@ -169,21 +169,21 @@ def dialect_of(head: bytes) -> tuple[Dialect, str]:
     text = head.decode("utf-8-sig", "replace")
     if not whole:
         text = text[: text.rfind("\n") + 1] or text
-    best, best_width, before = Dialect(), 1, ""
+    best, most, before = Dialect(), 0, ""
     for delimiter in _DELIMITERS:
         try:
             rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
         except csv.Error:
             continue
         rows = rows[:_ROWS_LOOKED_AT]
-        if not rows:
-            continue
         widths = Counter(len(row) for row in rows)
         # of widths that are equally frequent the greater one: a file may have a single row
-        width = max(widths, key=lambda w: (widths[w], w))
-        if width > best_width:
+        width = max(widths, key=lambda w: (widths[w], w), default=1)
+        # a decimal comma cuts some rows in two, a delimiter nearly all
+        if (width - 1) * widths[width] > most:
+            most = (width - 1) * widths[width]
             at = next(at for at, row in enumerate(rows) if len(row) == width)
-            best, best_width = Dialect(delimiter, at), width
+            best = Dialect(delimiter, at)
             before = "\n".join(" ".join(row) for row in rows[:at])
     return best, before
 

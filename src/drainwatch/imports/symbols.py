@@ -8,13 +8,16 @@ from collections.abc import Collection
 from drainwatch.imports.work import Work
 
 _QUOTES = """
-USDT USDC FDUSD BUSD TUSD USDP USDS USD1 USDE USDD PYUSD RLUSD PAX DAI UST USTC GUSD SUSD EURI EURC EURT AEUR
-XUSD BFUSD USD EUR GBP JPY AUD CAD CHF TRY BRL RUB UAH NGN ZAR IDR IDRT BIDR BVND VND BKRW KRW ARS COP CZK MXN
-PLN RON INR SGD HKD NZD AED KZT GEL SEK DKK NOK HUF THB PHP MYR TWD
-BTC ETH BNB XRP TRX DOGE DOT SOL VAI KCS OKB BIT BGB GT MNT
+USDT USDC FDUSD USDS USD1 USDE USDD USD EUR EURI EURC GBP JPY AUD CAD CHF TRY BRL RUB UAH NGN ZAR IDR IDRT BIDR BVND
+VND BKRW KRW ARS COP CZK MXN PLN RON INR SGD HKD NZD AED KZT SEK DKK NOK HUF THB PHP MYR TWD DAI UST
+BTC ETH BNB XRP TRX DOGE DOT SOL KCS
 """
 QUOTES = frozenset(_QUOTES.split())
-"""Coins and currencies in which markets are quoted, all venues together."""
+"""Coins and currencies in which markets are quoted, all venues together.
+
+Without TUSD, BUSD and their like: of `DOTUSD` or `ARBUSD` nobody could tell where they begin. A venue that
+has no markets in USD may add them.
+"""
 
 _SEPARATED = re.compile(r"([^/\-_\s:]+)\s*[/\-_:\s]\s*([^/\-_\s:]+)")
 
