@@ -59,16 +59,17 @@ drainwatch scan exports/ --trades tape/ --out result
 drainwatch scan mine.csv --map timestamp=When --map price=Px --map symbol==BTC/USDT --timezone Europe/Berlin
 ```
 
-- **Another table**: `--map OURS=THEIRS` names a column of [the fills table](tables.md#fills), `--map OURS==VALUE`
-  gives all rows one value; what is called as one would expect needs no word. It also goes before what an
-  importer knows. `--format NAME` takes a file for what you say it is.
-- **Times**: a zone in the time itself counts, then one in the column's name, then `--timezone`, then one in the
-  lines before the header or in the file's name, then UTC. Of an hour that a clock shows twice the first counts.
+- **Another table**: `--map OURS=THEIRS` names a column of [the fills table](tables.md#fills), and
+  `--map OURS==VALUE` gives all rows one value; what is called as one would expect needs no word. It also goes
+  before what an importer knows. `--format NAME` takes a file for what you say it is.
+- **Times**: a zone in the time itself counts, then one in the column's name, then `--timezone`, then one in
+  the lines before the header or in the file's name, then UTC. Of an hour that a clock shows twice the first
+  counts.
 - **Dates** such as 03/04/2024 are read only if others in the file tell which part is the day.
-- **Numbers** may have thousands separators or a decimal comma; which of them, the file's beginning shows. One that
-  could be two is a bad row.
-- **Ids**: a row without one is named by what it says, and counted among its equals: two equal rows of a file are
-  two fills, a row that two overlapping files hold is one.
+- **Numbers** may have thousands separators or a decimal comma; which of them, the file's beginning shows. One
+  that could be two is a bad row.
+- **Ids**: a row without one is named by what it says, and counted among its equals: two equal rows of a file
+  are two fills, a row that two overlapping files hold is one.
 - **Rows that are no fills**, such as deposits and funding, are counted and named; bad rows go to
   `rejected.jsonl`, as with `replay`.
 - **Excel workbooks** are not read: save the sheet as CSV UTF-8.
@@ -141,7 +142,7 @@ def formats() -> str:
     ]
     columns = []
     for one in IMPORTERS:
-        names = [f"`{column.names[0]}`" + ("" if column.needed else "?") for column in one.columns]
+        names = dict.fromkeys(f"`{c.names[0]}`" + ("" if c.needed else "?") for c in one.columns)
         notes = f" {one.note}" if one.note else ""
         columns.append(f"- **{one.title}** (`{one.name}`): {', '.join(names)}.{notes}")
     strange = [f"| {one.title} | {one.instead} |" for one in STRANGERS]
@@ -150,8 +151,8 @@ def formats() -> str:
             f"# Formats\n\n{GENERATED}{FORMATS_INTRODUCTION}",
             *("| file | `--format` | how to get it |", "|---|---|---|", *rows, ""),
             "## By which columns\n",
-            "In any order and case; a zone in a name such as `Date(UTC+8)` counts for the times. A question mark is",
-            "at what an export may lack. Other spellings, Chinese ones among them, are known as well.\n",
+            "In any order and case; a zone in a name such as `Date(UTC+8)` counts for the times. A question",
+            "mark is at what an export may lack. Other spellings, Chinese ones among them, are known as well.\n",
             *columns,
             "\n## Known to hold no fills\n",
             *("| file | what to do |", "|---|---|", *strange, ""),
