@@ -152,7 +152,7 @@ def formats() -> str:
             *("| file | `--format` | how to get it |", "|---|---|---|", *rows, ""),
             "## By which columns\n",
             "In any order and case; a zone in a name such as `Date(UTC+8)` counts for the times. A question",
-            "mark is at what an export may lack. Other spellings, Chinese ones among them, are known as well.\n",
+            "mark is at what an export may lack. Other spellings, such as Chinese ones, are known as well.\n",
             *columns,
             "\n## Known to hold no fills\n",
             *("| file | what to do |", "|---|---|", *strange, ""),
