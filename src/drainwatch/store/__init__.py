@@ -6,17 +6,21 @@ from pathlib import Path
 
 from drainwatch.errors import ConfigError
 from drainwatch.store.base import Posted, Store
+from drainwatch.store.marks import Mark, Silence, What
 
-__all__ = ["Posted", "Store", "open_store"]
+__all__ = ["Mark", "Posted", "Silence", "Store", "What", "open_store"]
 
 
-def open_store(url: str | Path) -> Store:
+def open_store(url: str | Path, *, beside: bool = False) -> Store:
     """Open a store for writing, or make it; one at a time may have it open.
 
     Parameters
     ----------
     url
         The path of a file, or `postgresql://USER@HOST:PORT/DATABASE`.
+    beside
+        Open what is there, whoever else has it open: to read, and to write marks and silences, which
+        are all that the watch expects others to write.
 
     Raises
     ------
@@ -30,7 +34,7 @@ def open_store(url: str | Path) -> Store:
     if found and scheme in ("postgresql", "postgres"):
         from drainwatch.store.postgres import PostgresStore
 
-        return PostgresStore(str(url))
+        return PostgresStore(str(url), beside=beside)
     if found and scheme != "sqlite":
         raise ConfigError(
             f"store: expected the path of a file or postgresql://..., found a URL of {scheme[:20]!a}"
@@ -41,4 +45,4 @@ def open_store(url: str | Path) -> Store:
     path = rest.removeprefix("/") if found else str(url)
     if not path or "\0" in path:
         raise ConfigError("store: expected the path of a file, found none")
-    return SqliteStore(Path(path).expanduser())
+    return SqliteStore(Path(path).expanduser(), beside=beside)

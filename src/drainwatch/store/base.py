@@ -15,10 +15,10 @@ from typing import Any, Final
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice
 from drainwatch.rows import Fill
-from drainwatch.store import encoding
+from drainwatch.store import encoding, marks
 
-SCHEMA: Final = 1
-"""Version of the tables. A change of what they mean makes a new one."""
+SCHEMA: Final = 2
+"""Version of the tables. A change of what they mean makes a new one, and `STEPS` leads to it."""
 
 PAGE: Final = 500
 """Rows read at once by what gives many of them: a write in between disturbs nothing."""
@@ -45,7 +45,10 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_waiting ON outbox (channel, rank, posted_ns, number) WHERE state = 0;
 CREATE TABLE facts (name TEXT PRIMARY KEY, content {bytes} NOT NULL)
 """
-"""What a new database is given. `facts` holds the named values."""
+"""The tables of schema 1. `facts` holds the named values."""
+
+STEPS: Final = {2: marks.TABLES}
+"""What each later schema added to the one before it."""
 
 ADD_FILLS: Final = "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content)"
 
@@ -80,8 +83,8 @@ class Posted:
     """How often sending it has failed."""
 
 
-class Store(ABC):
-    """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox.
+class Store(marks.Marks, ABC):
+    """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox, marks.
 
     Synchronous: a call takes tens of microseconds and belongs to the thread that opened the store. Each
     method is a transaction of its own, or takes part in the one that `transaction` holds open. All raise
@@ -192,14 +195,25 @@ class Store(ABC):
 
     def _create(self, types: Mapping[str, str]) -> None:
         """Make the tables, inside the caller's transaction."""
-        for table in TABLES.format(**types).split(";"):
-            self._change(table.strip())
+        self._make(TABLES, types)
+        for step in STEPS.values():
+            self._make(step, types)
         self._change("INSERT INTO about (name, content) VALUES ('schema', ?)", str(SCHEMA))
 
-    def _check_schema(self) -> None:
-        """Refuse tables of another version."""
-        found = self._read("t", "SELECT content FROM about WHERE name = 'schema'")
-        version = found[0][0] if found else "none"
+    def _make(self, tables: str, types: Mapping[str, str]) -> None:
+        for table in tables.format(**types).split(";"):
+            self._change(table.strip())
+
+    def _check_schema(self, types: Mapping[str, str]) -> None:
+        """Bring tables of an older version up to this one, keeping all; refuse those of a newer one."""
+        version = self._version()
+        if version.isdecimal() and 1 <= int(version) < SCHEMA:
+            with self.transaction():
+                version = self._version()  # another process may have been faster
+                for step in range(int(version) + 1, SCHEMA + 1):
+                    self._make(STEPS[step], types)
+                self._change("UPDATE about SET content = ? WHERE name = 'schema'", str(SCHEMA))
+            version = self._version()
         if version == str(SCHEMA):
             self._last_entry = self._newest_entry()
             return
@@ -210,6 +224,10 @@ class Store(ABC):
             else "this drainwatch can't read it: keep it, and begin with a new one"
         )
         raise StateError(f"expected a store of schema {SCHEMA}, found {version!a} in {self.where}: {remedy}")
+
+    def _version(self) -> str:
+        found = self._read("t", "SELECT content FROM about WHERE name = 'schema'")
+        return found[0][0] if found else "none"
 
     # --- fills -----------------------------------------------------------------------------------
 
