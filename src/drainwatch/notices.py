@@ -1,4 +1,4 @@
-"""What the watch has to say of itself: that it may be deaf, and why."""
+"""What the watch has to say of itself: that it may be deaf and why, or what it did."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class NoticeKind(StrEnum):
     """Fills are seen but can't be judged: no market data."""
     DELIVERY_FAILED = "delivery_failed"
     """A channel doesn't take alerts."""
+    RESPONSE = "response"
+    """What a response to an incident came to."""
     ALIVE = "alive"
     """Nothing is wrong; said daily on request."""
 

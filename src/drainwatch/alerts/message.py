@@ -85,6 +85,7 @@ _NOTICE_TITLES: Final = {
     NoticeKind.BAD_MESSAGE: "Messages not understood",
     NoticeKind.BLIND: "Fills can't be judged",
     NoticeKind.DELIVERY_FAILED: "Alerts don't arrive",
+    NoticeKind.RESPONSE: "Response",
     NoticeKind.ALIVE: "Watching",
 }
 

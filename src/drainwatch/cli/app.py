@@ -15,6 +15,7 @@ from drainwatch.cli.exit_codes import ExitCode
 from drainwatch.cli.init import init
 from drainwatch.cli.lab import lab
 from drainwatch.cli.rerun import journal, rerun
+from drainwatch.cli.response import response
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
 from drainwatch.cli.watch import watch
 
@@ -247,6 +248,7 @@ app.command()(init)
 app.command()(doctor)
 app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
+app.add_typer(response, name="response")
 app.add_typer(lab, name="lab")
 
 

@@ -26,6 +26,14 @@ _SECRETS = {
         "passphrase": "passphrase", "password": "passphrase",
     },
     "channels": {"url": "url", "webhook": "url", "webhook_url": "url", "token": "url", "bot_token": "url"},
+    "responses": {
+        "password": "password", "token": "password",
+        "url": "url", "webhook": "url", "webhook_url": "url",
+        "signing": "signing", "signing_secret": "signing",
+        "key": "key", "apikey": "key", "api_key": "key",
+        "secret": "secret", "api_secret": "secret", "apisecret": "secret", "secret_key": "secret",
+        "passphrase": "passphrase",
+    },
     "watch": {"password": "store_password", "store_password": "store_password"},
 }  # fmt: skip
 """Names under which people write a secret itself, by section, and what its settings begin with."""

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from drainwatch.config import Account, Channel, Settings
+from drainwatch.response.hook import Hook
 from drainwatch.rows import Balance, Fill, Market
 from drainwatch.venues.protocol import Credentials
 
@@ -106,5 +107,7 @@ class Tools:
     rest: Callable[[Account, Credentials | None], Venue]
     hear: Callable[[Account, Credentials | None, Collection[str]], Awaitable[Heard]] | None
     """Opens an account's streams until they stand, or time is up; raises VenueError. None: can't."""
+    respond: Callable[[Hook], Awaitable[str]]
+    """Looks whether a response could be run; says what it would do. Raises HookError."""
     send: Callable[[Channel, str], Awaitable[None]]
     """Sends a test message to a channel's URL; raises DrainwatchError, without the URL in it."""

@@ -24,6 +24,7 @@ from drainwatch.engine import Engine
 from drainwatch.errors import StateError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.notices import Notice, NoticeKind
+from drainwatch.response.switch import Switch
 from drainwatch.rows import Fill, Row
 from drainwatch.store import Store
 from drainwatch.tape import BEGAN, ROWS, TURN, FrameRecorder
@@ -107,6 +108,8 @@ class Hub:
         self.core = Core(make_engine, store, self._post, **options)
         self.listeners: list[Listener] = []
         """Called with each message of the socket out."""
+        self.switch: Switch | None = None
+        """Runs responses; None: there are none."""
         self.on_post: Callable[[], None] = lambda: None
         """Called when something was put into the outbox."""
         self.started_ns = clock.now_ns()
@@ -287,7 +290,10 @@ class Hub:
             with contextlib.suppress(StateError):  # of another version: it is learned anew
                 self.silence.restore(usual)
         self.silence.listen(self.clock.now_ns())
-        self.open = {i["id"]: i for i in self.store.incidents() if i["closed_at"] is None}
+        incidents = self.store.incidents()
+        self.open = {i["id"]: i for i in incidents if i["closed_at"] is None}
+        if self.switch is not None:
+            self.switch.resume(incidents)
         return count
 
     def _fail(self, error: StateError) -> None:
@@ -351,7 +357,11 @@ class Hub:
         self._publish({"type": "incident", "what": what, "incident": incident})
         self.on_post()
 
-    def _post(self, incident: dict[str, Any], _before: dict[str, Any] | None) -> None:
+    def _post(self, incident: dict[str, Any], before: dict[str, Any] | None) -> None:
+        if self.switch is not None:
+            self.switch.note(incident, before)
+            responses = self.switch.of(incident["id"])
+            incident = incident | {"drainwatch_responses": responses} if responses else incident
         grave = incident["severity"] == "critical" or incident["escalated_at"] is not None
         channels = self._alarmed if grave else self._warned
         post_incident(self.store, channels, incident, self.clock.now_ns())

@@ -17,12 +17,13 @@ from drainwatch.alerts.delivery import Delivery
 from drainwatch.botlogs.freqtrade import FreqtradeLog
 from drainwatch.botlogs.hummingbot import HummingbotLog
 from drainwatch.botlogs.log import follow
-from drainwatch.config import Account, Settings, channel_url, credentials_of, store_url
+from drainwatch.config import Account, Settings, channel_url, credentials_of, hooks_of, store_url
 from drainwatch.engine import Engine
 from drainwatch.errors import ConfigError
 from drainwatch.events import NS_PER_MS, NS_PER_S, Names
 from drainwatch.model import default_model_path, load_model
 from drainwatch.notices import Notice, NoticeKind
+from drainwatch.response.switch import Switch
 from drainwatch.sockets.door import read_or_make_token
 from drainwatch.sockets.inlet import Inlet
 from drainwatch.sockets.outlet import Outlet
@@ -35,7 +36,7 @@ from drainwatch.venues.protocol import Credentials
 from drainwatch.venues.rest import Rest
 from drainwatch.watch.core import warm_up
 from drainwatch.watch.followed import Followed
-from drainwatch.watch.health import HealthServer, Status
+from drainwatch.watch.health import HealthServer, ResponseStatus, Status
 from drainwatch.watch.hub import Hub, channels_from
 from drainwatch.watch.systemd import ServiceManager
 
@@ -104,7 +105,9 @@ class Watch:
             whole_journal=settings.watch.whole_journal,
         )
         self.delivery = Delivery(self.store, channels, self.clock)
-        self.hub.on_post = self.delivery.wake
+        self.switch = Switch(self.store, hooks_of(settings, environ), self.clock, self.hub.notice)
+        self.hub.switch = self.switch if self.switch.hooks else None
+        self.hub.on_post = self._wake
         self.recorder = (
             FrameRecorder(Path(settings.watch.record), total_bytes=int(settings.watch.record_gb * GB))
             if settings.watch.record
@@ -115,6 +118,10 @@ class Watch:
         self.inlet: Inlet | None = None
         self.outlet: Outlet | None = None
         self.health: HealthServer | None = None
+
+    def _wake(self) -> None:
+        self.delivery.wake()
+        self.switch.wake()
 
     def _follow(self, account: Account) -> Followed:
         if account.address:
@@ -158,6 +165,7 @@ class Watch:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self.hub.run())
                     group.create_task(self.delivery.run())
+                    group.create_task(self.switch.run())
                     group.create_task(self._snapshots())
                     if settings.watch.alive_daily:
                         group.create_task(self._say_alive())
@@ -271,6 +279,18 @@ class Watch:
             backlog=hub.core.intake.n_fills,
             store=hub.failing,
             outbox_waiting=sum(waiting.values()),
+            responses=[
+                ResponseStatus(
+                    name=hook.name,
+                    kind=hook.kind,
+                    dry_run=hook.dry_run,
+                    last="" if (last := self.switch.last.get(hook.name)) is None else last.state.value,
+                    last_ns=None if last is None else last.ended_ns,
+                    text="" if last is None else last.text,
+                    counts={state: n for (name, state), n in self.switch.counts.items() if name == hook.name},
+                )
+                for hook in self.switch.hooks.values()
+            ],
             judging=hub.judging,
             journal=hub.journal,
         )
