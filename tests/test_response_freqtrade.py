@@ -197,7 +197,7 @@ def test_freqtrade_itself_is_stopped(tmp_path: Path, tmp_path_factory: pytest.Te
                 switch.note(incident(), None)
                 task = asyncio.create_task(switch.run())
                 async with asyncio.timeout(60):
-                    while not notices:
+                    while not notices:  # noqa: ASYNC110 - what is waited for has no event
                         await asyncio.sleep(0.05)
                 task.cancel()
                 (kept,) = responses_of(store, incident()["id"])

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from drainwatch.response.record import MAX_OUTPUT
 READ_BYTES: Final = 65_536
 PAUSE_S: Final = 0.02
 """Between reads of output beyond what is kept: a flood of it may not take the processor from the watch."""
+KILLED_S: Final = 1.0
+"""So long the end of a killed command is waited for."""
 LINGER_S: Final = 0.2
 """So long output is waited for after the end: a child left behind may hold it open for ever."""
 
@@ -35,14 +38,13 @@ async def check(hook: Hook) -> str:
         It couldn't be run, or shouldn't.
     """
     program = _program(hook)
-    if os.name != "nt":
-        for place in (program, program.resolve(), program.resolve().parent):
-            mode = place.stat().st_mode
-            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-                raise HookError(
-                    f"{place} can be changed by everybody on this machine ({stat.filemode(mode)}): run "
-                    f"`chmod o-w {place}`, or he who does decides what is run here"
-                )
+    for place in (program, program.resolve(), program.resolve().parent):
+        mode = place.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise HookError(
+                f"{place} can be changed by everybody on this machine ({stat.filemode(mode)}): run "
+                f"`chmod o-w {place}`, or he who does decides what is run here"
+            )
     return f"would run {program} with the incident on its standard input"
 
 
@@ -55,34 +57,47 @@ async def run(hook: Hook, incident: dict[str, Any]) -> Done:
         It isn't there, or ended with another status than 0.
     """
     program = _program(hook)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *hook.command[1:],
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=hook.environment,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise HookError(f"the command can't be run: {error.strerror or type(error).__name__}") from None
-    except ValueError:
-        raise HookError("the command can't be run: an argument holds a NUL") from None
+    loop = asyncio.get_running_loop()
+    # pipes of asyncio's own would be waited for as long as any child that was left behind holds them open
+    ours, theirs = os.pipe()
+    reader = asyncio.StreamReader(READ_BYTES)
+    pipe, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", buffering=0)
+    )
+    process: asyncio.subprocess.Process | None = None
     printed = bytearray()
-    reading = asyncio.create_task(_read(process, printed))
-    writing = asyncio.create_task(_write(process, to_bytes(incident)))
+    reading = asyncio.create_task(_read(reader, printed))
     try:
+        try:
+            with tempfile.TemporaryFile() as content:
+                content.write(to_bytes(incident))
+                content.seek(0)
+                process = await asyncio.create_subprocess_exec(
+                    program,
+                    *hook.command[1:],
+                    stdin=content,
+                    stdout=theirs,
+                    stderr=theirs,
+                    env=hook.environment,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise HookError(f"the command can't be run: {error.strerror or type(error).__name__}") from None
+        finally:
+            os.close(theirs)
         status = await process.wait()
         await asyncio.wait({reading}, timeout=LINGER_S)
-    except BaseException:
-        _kill(process)
+    except asyncio.CancelledError:
+        if process is not None:
+            _kill(process)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(KILLED_S):
+                    await process.wait()
         raise
     finally:
-        for task in (reading, writing):
-            task.cancel()
-        await asyncio.gather(reading, writing, return_exceptions=True)
-        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - else it waits for pipes that a child left behind holds
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        pipe.close()
     output = printed.decode(errors="replace")
     if status < 0:
         raise HookError(f"the command was ended by signal {-status}", output)
@@ -102,21 +117,9 @@ def _program(hook: Hook) -> Path:
     return Path(found)
 
 
-async def _write(process: asyncio.subprocess.Process, content: bytes) -> None:
-    """Write the incident; a command need not read it."""
-    pipe = process.stdin
-    if pipe is None:
-        return
-    with contextlib.suppress(OSError):
-        pipe.write(content)
-        await pipe.drain()
-        pipe.close()
-
-
-async def _read(process: asyncio.subprocess.Process, printed: bytearray) -> None:
+async def _read(reader: asyncio.StreamReader, printed: bytearray) -> None:
     """Read what it prints to its end, and keep the beginning."""
-    pipe = process.stdout
-    while pipe is not None and (part := await pipe.read(READ_BYTES)):
+    while part := await reader.read(READ_BYTES):
         room = MAX_OUTPUT - len(printed)
         printed += part[: max(room, 0)]
         if room <= 0:
@@ -126,7 +129,4 @@ async def _read(process: asyncio.subprocess.Process, printed: bytearray) -> None
 def _kill(process: asyncio.subprocess.Process) -> None:
     """End the command and all that it has started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.name == "nt":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)

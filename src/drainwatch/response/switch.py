@@ -120,10 +120,11 @@ class Switch:
         """Settled responses by hook and `State`, since the start."""
         self.last: dict[str, Response] = {}
         """Of each hook, what was settled last since the start."""
-        self._shots: list[_Shot] = []
+        self._shots: dict[tuple[str, str], _Shot] = {}
+        """What waits for its turn, by incident and hook."""
         self._untold: list[tuple[dict[str, Any], Response]] = []
         self._same: dict[tuple[str, str, str], int] = {}
-        self._news = [(hook, asyncio.Event()) for hook in self.hooks.values() for _ in range(AT_ONCE)]
+        self._news: list[asyncio.Event] = []
 
     # --- what is due -----------------------------------------------------------------------------
 
@@ -148,7 +149,7 @@ class Switch:
                 response = _settled(response, State.SKIPPED, why, now_ns, told=True)
                 log.info("response %s: not run: %s", hook.name, why)
             else:
-                self._shots.append(_Shot(dict(incident), hook.name, now_ns, is_grave(incident)))
+                self._wait_for(incident, response)
             put(self._store, incident["id"], response)
 
     def of(self, incident: str) -> list[dict[str, Any]]:
@@ -159,7 +160,7 @@ class Switch:
 
     def wake(self) -> None:
         """Look at once what is due."""
-        for _, news in self._news:
+        for news in self._news:
             news.set()
 
     def resume(self, incidents: Iterable[Mapping[str, Any]]) -> None:
@@ -187,15 +188,20 @@ class Switch:
                     text = "it isn't among the settings any more"
                     self._settle(incident, _settled(response, State.SKIPPED, text, now_ns))
                 else:
-                    shot = _Shot(dict(incident), response.name, response.due_ns, is_grave(incident))
-                    self._shots.append(shot)
+                    self._wait_for(incident, response)
         self._tell_rest()
+
+    def _wait_for(self, incident: Mapping[str, Any], response: Response) -> None:
+        shot = _Shot(dict(incident), response.name, response.due_ns, is_grave(incident))
+        self._shots[incident["id"], response.name] = shot
 
     # --- running ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Run what is due until cancelled. Raises nothing else."""
-        tasks = [asyncio.create_task(self._serve(hook, news)) for hook, news in self._news]
+        lines = [(hook, asyncio.Event()) for hook in self.hooks.values() for _ in range(AT_ONCE)]
+        self._news = [news for _, news in lines]
+        tasks = [asyncio.create_task(self._serve(hook, news)) for hook, news in lines]
         try:
             # without a hook there is nothing to do, but a task that ends looks like one that died
             await (asyncio.gather(*tasks) if tasks else asyncio.Event().wait())
@@ -231,23 +237,23 @@ class Switch:
     def _begin(self, hook: Hook) -> tuple[dict[str, Any], Response] | None:
         """Take the next shot of a hook, and keep that it runs; None where none is to be run."""
         while True:
-            waiting = [shot for shot in self._shots if shot.hook == hook.name]
+            waiting = [shot for shot in self._shots.values() if shot.hook == hook.name]
             if not waiting:
                 return None
             shot = min(waiting, key=lambda one: (not one.grave, one.due_ns))
-            now_ns = self._clock.now_ns()
+            now_ns, key = self._clock.now_ns(), (shot.incident["id"], hook.name)
             kept = {one.name: one for one in responses_of(self._store, shot.incident["id"])}
             response = kept.get(hook.name)
             # `running` of one that wasn't run: the store said that it failed, and had kept it after all
             if response is None or response.state not in (State.DUE, State.RUNNING):
-                self._shots.remove(shot)  # the transaction that it was noted in was undone
+                self._shots.pop(key)  # the transaction that it was noted in was undone
                 continue
             why = self._held(shot.incident, now_ns) or self._too_soon(hook, now_ns)
             if not why and shot.incident["closed_at"] is not None:
                 why = "the incident was over before it could be run"
             if why:
                 self._settle(shot.incident, _settled(response, State.SKIPPED, why, now_ns, told=True))
-                self._shots.remove(shot)
+                self._shots.pop(key)
                 continue
             running = msgspec.structs.replace(
                 response, state=State.RUNNING, began_ns=now_ns, dry_run=hook.dry_run
@@ -256,7 +262,7 @@ class Switch:
                 put(self._store, shot.incident["id"], running)
                 if not hook.dry_run:
                     set_last_run(self._store, hook.name, now_ns)
-            self._shots.remove(shot)
+            self._shots.pop(key)
             return shot.incident, running
 
     async def _shoot(self, hook: Hook, incident: dict[str, Any], response: Response) -> Response:
@@ -289,21 +295,17 @@ class Switch:
         """Tell what came of responses. A kill in between has it told again, which says nothing new."""
         while self._untold:
             incident, response = self._untold[0]
-            if not self._told_lately(response):
+            what = response.name, response.state.value, response.text
+            told_ns = self._same.get(what)
+            if told_ns is not None and 0 <= response.ended_ns - told_ns < SAME_NS:
+                log.info("response %s: %s again, for incident %s", *what[:2], words.clean(incident["id"]))
+            else:
                 self._tell(notice_of(incident, response))
+                now_ns = response.ended_ns
+                self._same = {one: at for one, at in self._same.items() if now_ns - at < SAME_NS}
+                self._same[what] = now_ns
             put(self._store, incident["id"], msgspec.structs.replace(response, told=True))
             self._untold.pop(0)
-
-    def _told_lately(self, response: Response) -> bool:
-        """Whether the same came of the same hook a while ago: in a flood nobody reads it twice."""
-        what = response.name, response.state.value, response.text
-        told_ns = self._same.get(what)
-        if told_ns is not None and 0 <= response.ended_ns - told_ns < SAME_NS:
-            log.info("response %s: %s again", response.name, response.state)
-            return True
-        self._same = {one: at for one, at in self._same.items() if response.ended_ns - at < SAME_NS}
-        self._same[what] = response.ended_ns
-        return False
 
 
 async def attempt(hook: Hook, incident: dict[str, Any], actor: Actor) -> tuple[State, str, str]:

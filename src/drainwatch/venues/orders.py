@@ -54,6 +54,9 @@ class Orders(Rest):
     async def prepare(self) -> None:
         """Learn the venue's markets, if they aren't known."""
         self.exchange.timeout = REQUEST_MS
+        # ccxt would wait for two seconds after it has listed Binance's open orders. What is asked here is
+        # little, and one after the other: the venue itself says when it is too much.
+        self.exchange.enableRateLimit = False
         await self._loaded()
 
     async def _list(self, symbol: str | None, kind: str, sub: str) -> set[OpenOrder] | None:
