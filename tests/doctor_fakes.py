@@ -8,6 +8,7 @@ from typing import Any
 
 from drainwatch.config import Account, Channel, ChannelKind, Settings
 from drainwatch.doctor import Check, Heard, Tools
+from drainwatch.response.hook import Hook
 from drainwatch.rows import Balance, Fill, Market
 from drainwatch.venues.protocol import Credentials
 
@@ -97,6 +98,9 @@ def tools(venue: FakeVenue | None = None, **changes: Any) -> Tools:
     async def send(_: Channel, url: str) -> None:
         assert url == URL
 
+    async def respond(_hook: Hook) -> str:
+        return "would stop"
+
     seconds = iter(range(1_000))
     made = Tools(
         env=ENV,
@@ -108,6 +112,7 @@ def tools(venue: FakeVenue | None = None, **changes: Any) -> Tools:
         bind=lambda _, __: None,
         rest=lambda _, __: there,
         hear=hear,
+        respond=respond,
         send=send,
     )
     return replace(made, **changes)

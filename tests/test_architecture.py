@@ -32,6 +32,7 @@ WITHOUT_A_TEST_MODULE = {
     "lab/exchange/hyperliquid_rest": "tested through requests, in its venue's own module",
     "lab/exchange/okx_rest": "tested through requests, in its venue's own module",
     "notices": "declares what there is; whoever makes a notice tests it",
+    "response": "holds no code",
     "sockets": "holds no code",
     "venues": "holds no code",
     "venues/ports": "declares what streams need; whoever has it tests it",

@@ -62,7 +62,7 @@ BUDGET = "expected incidents an account-month from 0.001 to 10, found "
 QUIET = "expected hours from 0.1 to 168, found "
 SECTION = (
     "expected a section of `judgement`, `incidents`, `watch`, `accounts`, `channels`, `inlet`, `outlet`, "
-    "`health`, `bots`, found "
+    "`health`, `bots`, `responses`, found "
 )
 MEANT = "; did you mean `false_alarms_per_month`?"
 SETTING = "expected a setting of `false_alarms_per_month`, found "

@@ -125,6 +125,14 @@ Symbol = Annotated[
 Argument = Annotated[
     str, Meta(pattern=r"\A[^\x00]{1,4000}\Z", title="words of a command", extra={"hidden": True})
 ]
+Variable = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,99}\Z",
+        title="names of environment variables (letters, digits, _)",
+        extra={"hidden": True},
+    ),
+]
 Path = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f]*\Z", title="a path")]
 
 
@@ -435,7 +443,7 @@ class Response(Section, frozen=True, kw_only=True):
         Meta(description="The program and its arguments, as a list. No shell reads them."),
     ] = ()
     pass_env: Annotated[
-        tuple[EnvName, ...],
+        tuple[Variable, ...],
         Meta(
             description="Environment variables that the command gets beside PATH, HOME, USER, LANG and TZ. "
             "None with a secret of drainwatch."
