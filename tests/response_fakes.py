@@ -41,7 +41,7 @@ def incident(number: int = 1, **changes: Any) -> dict[str, Any]:
 
 def hook(kind: str = "command", **changes: Any) -> Hook:
     """Give a hook that is no dry run."""
-    given = {
+    given: dict[str, Any] = {
         "name": "the-hook",
         "kind": kind,
         "dry_run": False,

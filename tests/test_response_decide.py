@@ -66,7 +66,8 @@ def test_marks_hold_it(marks: list[Mark], changes: dict[str, Any], why: str) -> 
 
 
 def silence(**changes: Any) -> Silence:
-    return Silence(**({"id": "s", "reason": "tests", "from_ns": 0, "until_ns": 2**60} | changes))
+    given: dict[str, Any] = {"id": "s", "reason": "tests", "from_ns": 0, "until_ns": 2**60}
+    return Silence(**(given | changes))
 
 
 @pytest.mark.parametrize(

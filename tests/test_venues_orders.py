@@ -106,7 +106,7 @@ def test_an_unknown_key_is_refused_without_being_shown() -> None:
 
 def test_where_the_venue_wants_a_market_named_each_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such venues say so by ccxt's `ArgumentsRequired`."""
-    from ccxt.base.errors import ArgumentsRequired
+    from ccxt.base.errors import ArgumentsRequired  # type: ignore[import-untyped]
 
     async def do(server: Server, orders: Orders) -> None:
         await orders.prepare()
@@ -131,12 +131,65 @@ def test_rows_without_id_or_symbol_are_no_orders(monkeypatch: pytest.MonkeyPatch
         await orders.prepare()
 
         async def fetch(_symbol: str | None = None) -> Any:
-            return [None, {}, {"id": "1"}, {"id": None, "symbol": "A/B"}, {"id": 7, "symbol": "A/B"}]
+            return [
+                None,
+                {},
+                {"id": "1"},
+                {"id": None, "symbol": "A/B"},
+                {"id": 7, "symbol": "A/B"},
+                {"id": 8, "symbol": "A/B", "status": "closed"},
+            ]
 
         monkeypatch.setattr(orders.exchange, "fetch_open_orders", fetch)
         assert await orders.open_orders(()) == {OpenOrder("A/B", "7")}
 
     scene(do)
+
+
+@pytest.mark.parametrize(
+    ("exchange_id", "settles"),
+    [("bybit", ["USDT", "BTC", "ETH", "USDC", "USDT"]), ("okx", [None, None, None])],
+)
+def test_each_kind_of_market_is_asked_for_and_at_bybit_each_settlement_currency(
+    monkeypatch: pytest.MonkeyPatch, exchange_id: str, settles: list[str | None]
+) -> None:
+    """Bybit lists derivatives of one settlement currency at a time: others' orders would stay unseen."""
+    kinds = [
+        ("spot", "", ""),
+        ("swap", "USDT", ""),
+        ("swap", "USDC", ""),
+        ("swap", "BTC", "y"),
+        ("swap", "ETH", "y"),
+    ]
+    markets = {
+        f"{settle}{type_}": {"type": type_, "settle": settle, "inverse": bool(inverse), "linear": not inverse}
+        for type_, settle, inverse in kinds
+    }
+    asked: list[dict[str, Any]] = []
+
+    async def scene() -> None:
+        orders = Orders(exchange_id, Credentials("k", "s", "p"), Hasty(), account="main")
+        orders.exchange.markets = markets
+
+        async def loaded() -> None: ...
+
+        async def fetch(symbol: str | None = None) -> Any:
+            options = orders.exchange.options
+            asked.append({"symbol": symbol} | {n: options.get(n) for n in ("defaultType", "defaultSettle")})
+            return []
+
+        monkeypatch.setattr(orders, "_loaded", loaded)
+        monkeypatch.setattr(orders.exchange, "fetch_open_orders", fetch)
+        before = dict(orders.exchange.options)
+        await orders.open_orders(["USDTswap", "gone"])
+        assert orders.exchange.options | before == orders.exchange.options, "options are as they were"
+        await orders.close()
+
+    asyncio.run(scene())
+    *lists, last = asked
+    assert sorted((one["defaultSettle"] for one in lists), key=str) == sorted(settles, key=str)
+    assert {one["defaultType"] for one in lists} == {"spot", "swap"}
+    assert last["symbol"] == "USDTswap"
 
 
 def test_a_venue_that_does_not_come_back_is_an_error() -> None:

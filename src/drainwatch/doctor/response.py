@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 
 from drainwatch.config import Response, Settings, hook_of
 from drainwatch.doctor.tools import Check, Status, Tools
@@ -20,9 +21,8 @@ async def check_response(response: Response, settings: Settings, tools: Tools) -
     except ConfigError as error:
         return Check(name, Status.FAIL, str(error))
     except HookError as error:
-        return Check(
-            name, Status.FAIL, str(error), f"Then try it: `drainwatch response test {response.name}`."
-        )
+        advice = f"Correct that, then try it: `drainwatch response test {shlex.quote(response.name)}`."
+        return Check(name, Status.FAIL, str(error), advice)
     except TimeoutError:
         advice = "Look whether it runs there, or give it more time: `timeout_s`."
         return Check(name, Status.FAIL, f"no answer in {response.timeout_s:g} s", advice)

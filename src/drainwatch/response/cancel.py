@@ -16,7 +16,7 @@ from drainwatch.response.hook import Done, Hook, HookError
 from drainwatch.venues.clock import SystemClock
 from drainwatch.venues.orders import OpenOrder, Orders
 
-ROUNDS: Final = 5
+ROUNDS: Final = 10
 """So often is looked again: answers get lost, and somebody may place new orders meanwhile."""
 PATIENCE: Final = 0.9
 """Share of the time limit after which it is said how far it came."""

@@ -28,7 +28,8 @@ class Orders(Rest):
         Parameters
         ----------
         symbols
-            Markets to ask for where the venue wants one named; elsewhere all are given.
+            Markets to ask for by name: where the venue wants that, and where it has several kinds of
+            market, as not every list then is whole (ccxt asks for one settlement currency of each).
 
         Raises
         ------
@@ -39,17 +40,35 @@ class Orders(Rest):
         options = self.exchange.options
         options["warnOnFetchOpenOrdersWithoutSymbol"] = False  # else ccxt refuses, as it costs much weight
         found: set[OpenOrder] = set()
-        for kind in self._kinds():
-            listed = await self._list(None, kind.type, kind.sub)
+        scopes = self._scopes()
+        by_name = len(scopes) > 1
+        for scope in scopes:
+            listed = await self._list(None, scope)
             if listed is None:
+                by_name = True
                 break
             found |= listed
-        else:
-            return found
-        for symbol in sorted(symbols):
+        for symbol in sorted(symbols) if by_name else ():
             if symbol in self.exchange.markets:
-                found |= await self._list(symbol, "", "") or set()
+                found |= await self._list(symbol, {}) or set()
         return found
+
+    def _scopes(self) -> list[dict[str, str]]:
+        """Give ccxt's options for each list that makes up the whole."""
+        scopes = []
+        for kind in self._kinds():
+            given = {"defaultType": kind.type, "defaultSubType": kind.sub}
+            scope = {name: value for name, value in given.items() if value}
+            settles = {""}
+            if self.exchange_id.startswith("bybit") and kind.sub:
+                settles = {
+                    str(market["settle"])
+                    for market in self.exchange.markets.values()
+                    if market.get("type") == kind.type
+                    and bool(market.get("inverse")) == (kind.sub == "inverse")
+                }
+            scopes += [scope | ({"defaultSettle": settle} if settle else {}) for settle in sorted(settles)]
+        return scopes
 
     async def prepare(self) -> None:
         """Learn the venue's markets, if they aren't known."""
@@ -59,16 +78,13 @@ class Orders(Rest):
         self.exchange.enableRateLimit = False
         await self._loaded()
 
-    async def _list(self, symbol: str | None, kind: str, sub: str) -> set[OpenOrder] | None:
-        """Give the open orders of a market, or of a kind of market; None: the venue wants a market named."""
+    async def _list(self, symbol: str | None, scope: Mapping[str, str]) -> set[OpenOrder] | None:
+        """Give the open orders of a market, or within a scope; None: the venue wants a market named."""
         exchange = self.exchange
 
         async def call() -> Any:
-            kept = {key: exchange.options.get(key) for key in ("defaultType", "defaultSubType")}
-            if kind:
-                exchange.options["defaultType"] = kind
-            if sub:
-                exchange.options["defaultSubType"] = sub
+            kept = {name: exchange.options.get(name) for name in scope}
+            exchange.options.update(scope)
             try:
                 return await exchange.fetch_open_orders(symbol)
             except Exception as error:
@@ -85,6 +101,8 @@ class Orders(Rest):
             OpenOrder(str(order["symbol"]), str(order["id"]))
             for order in (reply if isinstance(reply, list) else ())
             if isinstance(order, Mapping) and order.get("id") and order.get("symbol")
+            # some venues list what has just ended as well
+            if order.get("status") in (None, "open")
         }
 
     async def cancel(self, order: OpenOrder) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from drainwatch import __version__
 from drainwatch.alerts.channel import Channel
@@ -23,6 +25,7 @@ from drainwatch.errors import ConfigError
 from drainwatch.events import NS_PER_MS, NS_PER_S, Names
 from drainwatch.model import default_model_path, load_model
 from drainwatch.notices import Notice, NoticeKind
+from drainwatch.response.hook import Hook
 from drainwatch.response.switch import Switch
 from drainwatch.sockets.door import read_or_make_token
 from drainwatch.sockets.inlet import Inlet
@@ -105,7 +108,7 @@ class Watch:
             whole_journal=settings.watch.whole_journal,
         )
         self.delivery = Delivery(self.store, channels, self.clock)
-        self.switch = Switch(self.store, hooks_of(settings, environ), self.clock, self.hub.notice)
+        self.switch = Switch(self.store, self._hooks(), self.clock, self.hub.notice)
         self.hub.switch = self.switch if self.switch.hooks else None
         self.hub.on_post = self._wake
         self.recorder = (
@@ -118,6 +121,13 @@ class Watch:
         self.inlet: Inlet | None = None
         self.outlet: Outlet | None = None
         self.health: HealthServer | None = None
+
+    def _hooks(self) -> Iterator[Hook]:
+        """Make the responses' hooks; those that cancel orders look in all markets that were ever traded."""
+        for hook in hooks_of(self.settings, self._environ):
+            traded = self.store.value(f"traded/{hook.account}") if hook.exchange else None
+            known = {*hook.symbols, *(msgspec.json.decode(traded) if traded else ())}
+            yield msgspec.structs.replace(hook, symbols=tuple(sorted(known)))
 
     def _wake(self) -> None:
         self.delivery.wake()
