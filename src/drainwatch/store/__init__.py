@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from drainwatch.errors import ConfigError
-from drainwatch.store.base import Posted, Store
+from drainwatch.store.base import Store
 from drainwatch.store.marks import Mark, Silence, What
+from drainwatch.store.outbox import Posted
 
 __all__ = ["Mark", "Posted", "Silence", "Store", "What", "open_store"]
 
