@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
-from drainwatch.alerts import chat, outbox
-from drainwatch.alerts.answer import Answer, Outcome, read_answer
+from drainwatch.alerts import outbox
+from drainwatch.alerts.answer import Answer, Outcome
 from drainwatch.alerts.channel import Channel
+from drainwatch.alerts.message import Message
+from drainwatch.alerts.send import TIMEOUT_S, send
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.store import Posted, Store
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 NS_PER_S: Final = 1_000_000_000
 
-TIMEOUT_S: Final = 10.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 300.0
 GIVE_UP_NS: Final = 24 * 3_600 * NS_PER_S
@@ -43,8 +44,6 @@ TROUBLE_NS: Final = 10 * 60 * NS_PER_S
 DAY_NS: Final = 24 * 3_600 * NS_PER_S
 ORDERED_TRIES: Final = 5
 """So often a message is tried before those after it; then they may pass: it may be what isn't taken."""
-
-_READ_BYTES: Final = 65_536
 
 log = logging.getLogger(__name__)
 
@@ -178,11 +177,11 @@ class Delivery:
 
     async def _send(self, line: _Line, session: aiohttp.ClientSession, posted: Posted) -> None:
         try:
-            message = msgspec.json.decode(posted.body, type=chat.Message)
+            message = msgspec.json.decode(posted.body, type=Message)
         except msgspec.DecodeError:
             answer = Answer(Outcome.NEVER, "the message in the outbox can't be read")
         else:
-            answer = await self._try(line.channel, session, message, posted.key)
+            answer = await send(session, line.channel, message, posted.key, self._clock.now_ns)
         self.counts[line.channel.name, answer.outcome] += 1
         now_ns = self._clock.now_ns()
         if answer.outcome is Outcome.ARRIVED:
@@ -195,31 +194,6 @@ class Delivery:
             self._give_up(line, posted, answer.reason, now_ns)
         else:
             self._retry(line, posted, answer, now_ns)
-
-    async def _try(
-        self, channel: Channel, session: aiohttp.ClientSession, message: chat.Message, key: str
-    ) -> Answer:
-        """Send; whatever goes wrong is an answer. Of an error only its kind: the rest may hold the URL."""
-        import aiohttp
-
-        request = chat.request_of(channel, message, key)
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                async with session.post(
-                    request.url, data=request.body, headers=request.headers, allow_redirects=False
-                ) as response:
-                    body = await _beginning(response)
-                    return read_answer(response.status, response.headers, body, self._clock.now_ns())
-        except TimeoutError:
-            return Answer(Outcome.LATER, f"no answer within {TIMEOUT_S:.0f} s")
-        except aiohttp.ClientConnectorCertificateError:
-            return Answer(
-                Outcome.LATER, "the service's certificate isn't valid, or the clock of this machine is off"
-            )
-        except aiohttp.InvalidURL:
-            return Answer(Outcome.NEVER, "the channel's URL isn't one")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(Outcome.LATER, f"the network failed ({type(error).__name__})")
 
     def _note_arrivals(self, line: _Line) -> None:
         """Note what arrived; what couldn't be noted is kept in mind, so that it isn't sent again."""
@@ -302,14 +276,3 @@ class _Line:
         self.paused_until_ns = 0
         self.arrived = list[Posted]()
         """Arrived, but not noted in the store yet: empty but for trouble of the store."""
-
-
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """Read the first bytes of a body: what a service says needs few."""
-    body = b""
-    while len(body) < _READ_BYTES:
-        part = await response.content.read(_READ_BYTES - len(body))
-        if not part:
-            break
-        body += part
-    return body

@@ -13,6 +13,8 @@ import msgspec
 
 from drainwatch.alerts import chat
 from drainwatch.alerts.channel import Channel
+from drainwatch.alerts.layouts.request import to_bytes
+from drainwatch.alerts.message import Message, message_of, message_of_notice, rank_of, short_of
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice
 from drainwatch.store import Store
@@ -32,7 +34,7 @@ def post_incident(
     if what is None:
         return None
     now_told = chat.after_telling(incident, told, now_ns)
-    message = chat.message_of(incident, what)
+    message = message_of(incident, what)
     _post(store, channels, f"{incident['id']}/{what}/{now_told.count}", message, now_ns)
     store.set_value(name, msgspec.json.encode(now_told))
     return what
@@ -42,17 +44,17 @@ def post_notice(store: Store, channels: Iterable[Channel], key: str, notice: Not
     """Keep a notice and post it; False, and nothing is done, where there was one of this key."""
     if not store.add_notice(key, notice):
         return False
-    _post(store, channels, f"notice/{key}", chat.message_of_notice(notice), now_ns)
+    _post(store, channels, f"notice/{key}", message_of_notice(notice), now_ns)
     return True
 
 
-def _post(store: Store, channels: Iterable[Channel], key: str, message: chat.Message, now_ns: int) -> None:
-    whole = chat.to_bytes(message)
+def _post(store: Store, channels: Iterable[Channel], key: str, message: Message, now_ns: int) -> None:
+    whole = to_bytes(message)
     # chats show the text alone: thousands of fills needn't be kept for them
-    short = chat.to_bytes(msgspec.structs.replace(message, incident=None))
+    short = to_bytes(short_of(message))
     for channel in channels:
         body = whole if channel.kind == "webhook" else short
-        store.post(key, channel.name, chat.rank_of(message), body, now_ns)
+        store.post(key, channel.name, rank_of(message), body, now_ns)
 
 
 def _told(known: bytes) -> chat.Told:
