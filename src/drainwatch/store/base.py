@@ -83,6 +83,22 @@ class Posted:
     """How often sending it has failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a message of the outbox."""
+
+    key: str
+    channel: str
+    posted_ns: int
+    state: int
+    """`WAITING`, `DELIVERED` or `GIVEN_UP`."""
+    settled_ns: int | None
+    """When it arrived or was given up."""
+    attempts: int
+    reason: str
+    """Why the last try failed; else empty."""
+
+
 class Store(marks.Marks, ABC):
     """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox, marks.
 
@@ -446,6 +462,28 @@ class Store(marks.Marks, ABC):
             GIVEN_UP,
         )
         return [(_posted(*row[:-1]), encoding.from_text(row[-1])) for row in rows]
+
+    def told(self, begin: str) -> list[Told]:
+        """Give what became of the messages whose key begins so, in the order in which they were posted."""
+        start = encoding.to_text(begin)
+        rows = self._read(
+            "ttiiiit",
+            "SELECT key, channel, posted_ns, state, COALESCE(settled_ns, 0), attempts, reason FROM outbox "
+            "WHERE SUBSTR(key, 1, ?) = ? ORDER BY posted_ns, number",
+            len(start),
+            start,
+        )
+        return [
+            Told(
+                *map(encoding.from_text, (key, channel)),
+                posted_ns=posted_ns,
+                state=state,
+                settled_ns=settled_ns or None,
+                attempts=attempts,
+                reason=encoding.from_text(reason),
+            )
+            for key, channel, posted_ns, state, settled_ns, attempts, reason in rows
+        ]
 
     def _settle(self, posted: Posted, state: int, now_ns: int, reason: str) -> None:
         tries = 0 if state == DELIVERED else 1
