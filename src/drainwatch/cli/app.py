@@ -12,10 +12,12 @@ from drainwatch.cli import outcome
 from drainwatch.cli.demo import demo
 from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
+from drainwatch.cli.incidents import incidents
 from drainwatch.cli.init import init
 from drainwatch.cli.lab import lab
 from drainwatch.cli.rerun import journal, rerun
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
+from drainwatch.cli.silence import silence
 from drainwatch.cli.watch import watch
 
 EXAMPLES = """\
@@ -245,6 +247,8 @@ app.command()(watch)
 app.command()(rerun)
 app.command()(init)
 app.command()(doctor)
+app.add_typer(incidents, name="incidents")
+app.add_typer(silence, name="silence")
 app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
 app.add_typer(lab, name="lab")

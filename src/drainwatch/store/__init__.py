@@ -6,10 +6,10 @@ from pathlib import Path
 
 from drainwatch.errors import ConfigError
 from drainwatch.store.base import Store
-from drainwatch.store.marks import Mark, Silence, What
-from drainwatch.store.outbox import Posted
+from drainwatch.store.marks import Mark, Silence, State, What, state_of
+from drainwatch.store.outbox import Posted, Told
 
-__all__ = ["Mark", "Posted", "Silence", "Store", "What", "open_store"]
+__all__ = ["Mark", "Posted", "Silence", "State", "Store", "Told", "What", "open_store", "state_of"]
 
 
 def open_store(url: str | Path, *, beside: bool = False) -> Store:

@@ -46,6 +46,22 @@ class Posted:
     """Tries of which nobody knows whether they arrived."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a message of the outbox."""
+
+    key: str
+    channel: str
+    posted_ns: int
+    state: int
+    """`WAITING`, `DELIVERED`, `GIVEN_UP` or `PUT_TOGETHER`."""
+    settled_ns: int | None
+    """When it arrived, was given up, or put together with others."""
+    attempts: int
+    reason: str
+    """Why the last try failed; of what was put together the other one's key; else empty."""
+
+
 class Outbox(ABC):
     """The part of a store that keeps it."""
 
@@ -206,6 +222,28 @@ class Outbox(ABC):
             GIVEN_UP,
         )
         return [(_posted(*row[:-1]), encoding.from_text(row[-1])) for row in rows]
+
+    def told(self, begin: str) -> list[Told]:
+        """Give what became of the messages whose key begins so, in the order in which they were posted."""
+        start = encoding.to_text(begin)
+        rows = self._read(
+            "ttiiiit",
+            "SELECT key, channel, posted_ns, state, COALESCE(settled_ns, 0), attempts, reason FROM outbox "
+            "WHERE SUBSTR(key, 1, ?) = ? ORDER BY posted_ns, number",
+            len(start),
+            start,
+        )
+        return [
+            Told(
+                *map(encoding.from_text, (key, channel)),
+                posted_ns=posted_ns,
+                state=state,
+                settled_ns=settled_ns or None,
+                attempts=attempts,
+                reason=encoding.from_text(reason),
+            )
+            for key, channel, posted_ns, state, settled_ns, attempts, reason in rows
+        ]
 
     def _settle(self, posted: Posted, state: int, now_ns: int, reason: str) -> None:
         with self._writing():
