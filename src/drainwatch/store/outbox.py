@@ -117,15 +117,33 @@ class Outbox(ABC):
                 )
             )
 
-    def put_together(
-        self, several: Sequence[Posted], key: str, rank: int, body: bytes, now_ns: int
-    ) -> None:
-        """Post one message in place of several of a channel, which are settled by it."""
+    def waits(self, keys: Sequence[str], channel: str) -> bool:
+        """Tell whether one of these messages is still to be sent on a channel."""
+        if not keys:
+            return False
+        places = ", ".join("?" * len(keys))
+        query = f"SELECT number FROM outbox WHERE key IN ({places}) AND channel = ? AND state = 0 LIMIT 1"  # noqa: S608
+        return bool(self._read("i", query, *map(encoding.to_text, (*keys, channel))))
+
+    def put_together(self, several: Sequence[Posted], key: str, rank: int, body: bytes, now_ns: int) -> None:
+        """Have one message in place of several of a channel, or the same with more in it.
+
+        It stands where the first of them stood. The several are settled by it.
+        """
         channel = several[0].channel
+        places = ", ".join("?" * len(several))
         with self._writing():
-            self.post(key, channel, rank, body, min(posted.posted_ns for posted in several))
-            for posted in several:
-                self._settle(posted, PUT_TOGETHER, now_ns, key)
+            if not self.replace([key], channel, rank, body):
+                self.post(key, channel, rank, body, several[0].posted_ns)
+            self._change(
+                "UPDATE outbox SET state = ?, settled_ns = ?, content = ?, reason = ? "  # noqa: S608
+                f"WHERE number IN ({places}) AND state = 0",
+                PUT_TOGETHER,
+                now_ns,
+                b"",
+                encoding.to_text(key),
+                *(posted.number for posted in several),
+            )
 
     # --- out -------------------------------------------------------------------------------------
 
@@ -166,12 +184,31 @@ class Outbox(ABC):
         rows = self._read("ti", "SELECT channel, COUNT(*) FROM outbox WHERE state = 0 GROUP BY channel")
         return {encoding.from_text(channel): count for channel, count in rows}
 
-    def channels_of(self, key: str) -> set[str]:
-        """Give the channels that had, or will have, a message: all but those on which it was given up."""
+    def only_here(self, posted: Posted) -> bool:
+        """Tell whether no other channel had a message, or will have it; of one for several: any of them."""
         rows = self._read(
-            "t", "SELECT channel FROM outbox WHERE key = ? AND state <> ?", encoding.to_text(key), GIVEN_UP
+            "i",
+            "SELECT number FROM outbox AS here WHERE (number = ? OR state = ? AND channel = ? AND reason = ?) "
+            "AND NOT EXISTS (SELECT 1 FROM outbox AS there WHERE there.key = here.key "
+            "AND there.channel <> here.channel AND there.state <> ?)",
+            posted.number,
+            PUT_TOGETHER,
+            encoding.to_text(posted.channel),
+            encoding.to_text(posted.key),
+            GIVEN_UP,
         )
-        return {encoding.from_text(channel) for (channel,) in rows}
+        own = {number for (number,) in rows}
+        return bool(own - {posted.number}) if self._parts(posted) else bool(own)
+
+    def _parts(self, posted: Posted) -> int:
+        rows = self._read(
+            "i",
+            "SELECT COUNT(*) FROM outbox WHERE state = ? AND channel = ? AND reason = ?",
+            PUT_TOGETHER,
+            encoding.to_text(posted.channel),
+            encoding.to_text(posted.key),
+        )
+        return int(rows[0][0])
 
     def begin(self, posted: Posted) -> None:
         """Note that a try begins: until it is answered, nobody knows whether it arrived."""
