@@ -20,7 +20,7 @@ _DOUBTFUL: Final = frozenset({500, 502, 504})  # it broke down over it, or someb
 
 _UNCHANGED: Final = "message is not modified"
 """Telegram, of an edit that changes nothing: an earlier try had arrived."""
-_NO_EDIT: Final = ("message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID")
+_NO_EDIT: Final = ("message to edit not found", "message can't be edited", "message_id_invalid")
 _UNKNOWN_MESSAGE: Final = 10_008
 """Discord's code of a message that isn't there."""
 _SLACK_LATER: Final = frozenset(
@@ -102,7 +102,8 @@ def read_answer(
             doubtful=status in _DOUBTFUL,
         )
     if edit:
-        if kind == "telegram" and _UNCHANGED in str(told.get("description")):
+        description = str(told.get("description")).lower()
+        if kind == "telegram" and _UNCHANGED in description:
             return Answer(Outcome.ARRIVED, "")
         if _is_gone(kind, status, told):
             return Answer(Outcome.GONE, f"HTTP {status}: the message to be changed isn't there any more")
@@ -113,7 +114,7 @@ def _is_gone(kind: str, status: int, told: Mapping[str, Any]) -> bool:
     """Tell whether it is the message that is missing, not the channel."""
     if kind == "discord":
         return status == 404 and told.get("code") == _UNKNOWN_MESSAGE
-    description = str(told.get("description"))
+    description = str(told.get("description")).lower()
     return kind == "telegram" and status == 400 and any(part in description for part in _NO_EDIT)
 
 

@@ -7,6 +7,7 @@ plain: no control characters, no markup, and nothing in them is escaped yet.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -84,6 +85,7 @@ _NOTICE_TITLES: Final = {
 REPEATED: Final = "You may have this twice: whether the first try arrived isn't known."
 
 _MAX_LINE: Final = 600
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9]{1,40}")
 _TEST: Final = "This is a test: nothing happened, and there is nothing to do."
 
 
@@ -153,11 +155,25 @@ class Message(Struct, frozen=True, kw_only=True):
     """Name and value of what else is known."""
     history: tuple[str, ...] = ()
     """What was told before, the oldest first."""
+    command: str = ""
+    """What to type once it is seen to; empty where there is nothing."""
     incident_id: str = ""
     """Empty where it is of none, or of several."""
     incident: dict[str, Any] | None = None
     """The contract's object, whole; chats have none."""
     notice: Notice | None = None
+
+    @property
+    def first_line(self) -> str:
+        """What it is, and how much is gone and left; the text itself where there are no parts."""
+        parts = [part for part in (self.title, self.headline) if part]
+        return ": ".join(parts) or self.text.partition("\n")[0]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said after what to do: that it is a test, what is new; the rest of a bare text."""
+        rest = "" if self.title else self.text.partition("\n")[2]
+        return [said for said in (_TEST if self.test else "", self.news, rest) if said]
 
 
 def rank_of(message: Message, *, rings: bool | None = None) -> int:
@@ -224,8 +240,6 @@ def message_of(
     source = _sources(incident, table)
     if source:
         facts.insert(1, ("Fair value", source))
-    if what not in ("closed", "acknowledged") and name and not test:
-        facts.append(("Seen it?", f"drainwatch incidents ack {name}"))
     return _with_text(
         Message(
             what=what,
@@ -241,6 +255,7 @@ def message_of(
             fills=shown,
             fills_more=max(0, len(told) - len(shown)),
             facts=tuple(facts),
+            command="" if test or what == "acknowledged" else _command(name),
             history=tuple(_said(step) for step in history[-STEPS:]),
             incident_id=name,
             incident=dict(incident),
@@ -282,6 +297,11 @@ def repeated(message: Message) -> Message:
     """Say of a message that it may be there already: a try to send it was never answered."""
     news = f"{REPEATED} {message.news}".strip()
     return _with_text(msgspec.structs.replace(message, news=news))
+
+
+def _command(incident_id: str) -> str:
+    """Name the command that ends the reminders; an id that a shell would read otherwise isn't told."""
+    return f"drainwatch incidents ack {incident_id}" if _PLAIN_ID.fullmatch(incident_id) else ""
 
 
 def _link(incident: Mapping[str, Any]) -> Link | None:
@@ -358,7 +378,8 @@ def message_of_notice(notice: Notice) -> Message:
             text="",
             severity="info" if notice.kind in _HARMLESS else "notice",
             title=_NOTICE_TITLES[notice.kind] + (f" ({where})" if where else ""),
-            headline=" ".join(said),
+            headline=said[0] if said else "",
+            news="\n".join(said[1:]),
             facts=(("At", words.moment(notice.ts_ns / 1e6)),),
             notice=notice,
         )
@@ -370,14 +391,11 @@ def message_of_notice(notice: Notice) -> Message:
 
 def _with_text(message: Message) -> Message:
     """Write the parts under each other."""
-    lines = [f"{message.title}: {message.headline}".rstrip(": ")]
+    lines = [message.first_line]
     if message.action:
         page = f" {message.link.text}: {message.link.url}" if message.link else ""
         lines.append(f"Now: {message.action}{page}")
-    if message.test:
-        lines.append(_TEST)
-    if message.news:
-        lines.append(message.news)
+    lines += message.remarks
     if message.reasons:
         lines.append("What:" if message.what == "digest" else "Why:")
         lines += [f"  {place}. {reason}" for place, reason in enumerate(message.reasons, 1)]
@@ -386,6 +404,8 @@ def _with_text(message: Message) -> Message:
         lines += [f"  {fill.text}" for fill in message.fills]
         lines += [f"  and {message.fills_more:,} more"] if message.fills_more else []
     lines += [f"{name}: {value}" for name, value in message.facts]
+    if message.command:
+        lines.append(f"Seen to it? {message.command}")
     if message.history:
         lines.append("Told before:")
         lines += [f"  {line}" for line in message.history]
