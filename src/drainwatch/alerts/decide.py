@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from drainwatch.alerts.harmless import Pattern
-from drainwatch.alerts.message import Step
+from drainwatch.alerts.message import STEPS, Step
 from drainwatch.events import NS_PER_S
 from drainwatch.report import words
 from drainwatch.store import Mark, Silence
@@ -27,6 +28,9 @@ FIRST_REMINDER_NS: Final = {"critical": 15 * MINUTE_NS, "warning": 4 * 60 * MINU
 """So long after an alert that nobody has acknowledged the first reminder comes; then twice as long, ..."""
 LONGEST_REMINDER_NS: Final = 24 * 60 * MINUTE_NS
 """... up to once a day."""
+
+KEYS: Final = 30
+"""So many keys are remembered: of older messages none waits."""
 
 
 class Reason(StrEnum):
@@ -66,12 +70,12 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an incident's owner has been told of it so far."""
 
     count: int = 0
-    """Messages; 0: it was kept from him on purpose."""
+    """Messages; 0: it was kept from him on purpose ..."""
+    kept_by: str = ""
+    """... for this reason."""
     loss: float | None = None
     """Loss in the last one; None where it was unknown."""
     currency: str | None = None
-    share: float | None = None
-    """Of equity, in the last one."""
     symbols: tuple[str, ...] = ()
     kind: str = ""
     """What it resembled in the last one."""
@@ -85,8 +89,10 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Since the alert, or since it became critical."""
     acknowledged: bool = False
     keys: tuple[str, ...] = ()
-    """Of the messages but reminders: one that still waits is replaced, not followed."""
+    """Of the last messages: one that still waits is replaced, not followed."""
     history: tuple[Step, ...] = ()
+    fills: tuple[dict[str, Any], ...] = ()
+    """The worst, as rows of `scores.parquet`: so that a changed message still shows them."""
     harmless: Pattern | None = None
     """What its owner has called a false alarm."""
 
@@ -143,8 +149,8 @@ def is_silenced(incident: Mapping[str, Any], silences: Sequence[Silence], now_ns
 def _first(
     incident: Mapping[str, Any], told: Told | None, marks: Sequence[Mark], *, like_a_false_alarm: bool
 ) -> Decision:
-    if told is not None and incident.get("closed_at") is not None:
-        return Decision(None, Reason.NOTHING_NEW)  # kept from him until it was over
+    if told is not None and told.kept_by == Reason.SILENCED and incident.get("closed_at") is not None:
+        return Decision(None, Reason.NOTHING_NEW)  # he asked for silence until it was over
     if not is_grave(incident):
         if marks:  # he found it by himself
             return Decision(None, Reason.ACKNOWLEDGED)
@@ -180,17 +186,22 @@ def reminder_ns(incident: Mapping[str, Any], told: Told) -> int | None:
     """Say when the next reminder is due; None: none comes.
 
     Of a warning none comes once it is over. Of a critical one they come until somebody acknowledges it:
-    whoever slept through a drain must hear of it in the morning.
+    whoever slept through a drain must hear of it in the morning. What was told by a version that reminded
+    of nothing has no keys.
     """
     grave = is_grave(incident)
-    if told.count == 0 or told.acknowledged or (told.closed and not grave):
+    if not told.keys or told.acknowledged or (told.closed and not grave):
         return None
     first_ns = FIRST_REMINDER_NS["critical" if grave else "warning"]
     return told.rang_ns + min(first_ns << min(told.reminders, 20), LONGEST_REMINDER_NS)
 
 
 def next_ns(
-    incident: Mapping[str, Any], told: Told | None, decision: Decision, silences: Sequence[Silence], now_ns: int
+    incident: Mapping[str, Any],
+    told: Told | None,
+    decision: Decision,
+    silences: Sequence[Silence],
+    now_ns: int,
 ) -> int | None:
     """Say when to decide again though nothing happens; None: only when something does."""
     if decision.reason is Reason.SILENCED:
@@ -217,22 +228,28 @@ def rings(what: str, told: Told | None) -> bool:
     )
 
 
-def after_telling(incident: Mapping[str, Any], told: Told | None, what: str, key: str, now_ns: int) -> Told:
+def after_telling(
+    incident: Mapping[str, Any],
+    told: Told | None,
+    what: str,
+    key: str,
+    now_ns: int,
+    fills: tuple[dict[str, Any], ...] = (),
+) -> Told:
     """Give what the owner knows after a message of an incident as it is."""
     told = told or Told()
     rang_ns = now_ns if rings(what, told) else told.rang_ns
-    loss, share = (_known(incident.get(name)) for name in ("loss", "equity_share"))
-    if what == "reminder":
-        return Told(
-            **_fields(told) | {"count": told.count + 1, "reminders": told.reminders + 1, "rang_ns": rang_ns}
+    keys = (*told.keys, key)[-KEYS:] if key else told.keys
+    if what == "reminder":  # it says nothing new
+        return msgspec.structs.replace(
+            told, count=told.count + 1, reminders=told.reminders + 1, rang_ns=rang_ns, keys=keys
         )
+    loss = _known(incident.get("loss"))
     currency = incident.get("loss_currency")
-    step = Step(what=what, at_ms=now_ns / 1e6, loss=loss, currency=currency)
     return Told(
         count=told.count + 1,
         loss=loss,
         currency=currency,
-        share=share,
         symbols=tuple(incident["symbols"]),
         kind=incident["kind_now"],
         escalated=incident.get("escalated_at") is not None,
@@ -241,14 +258,11 @@ def after_telling(incident: Mapping[str, Any], told: Told | None, what: str, key
         rang_ns=rang_ns,
         reminders=0 if what in ("opened", "escalated") else told.reminders,
         acknowledged=told.acknowledged or what == "acknowledged",
-        keys=(*told.keys, key),
-        history=(*told.history, step),
+        keys=keys,
+        history=(*told.history, Step(what=what, at_ms=now_ns / 1e6, loss=loss, currency=currency))[-STEPS:],
+        fills=fills,
         harmless=told.harmless,
     )
-
-
-def _fields(told: Told) -> dict[str, Any]:
-    return {name: getattr(told, name) for name in told.__struct_fields__}
 
 
 def _known(value: object) -> float | None:

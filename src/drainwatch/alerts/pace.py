@@ -16,23 +16,18 @@ class Limit(NamedTuple):
     count: int
     span_ns: int
 
-    @property
-    def common(self) -> int:
-        """Of these, so many for what can wait."""
-        return max(self.count // 2, 1)
-
 
 _SECOND: Final = Limit(1, NS_PER_S)
 _LIMITS: Final = {
     "slack": (_SECOND,),
     "telegram": (_SECOND,),
     "telegram group": (_SECOND, Limit(20, 60 * NS_PER_S)),
-    # two figures are about: the stricter holds at each moment; the service's own headers besides
+    # two figures are about; both are kept, and the service's own headers besides
     "discord": (Limit(5, 2 * NS_PER_S), Limit(30, 60 * NS_PER_S)),
     "apprise": (_SECOND,),
 }
-_SLACK_NS: Final = NS_PER_S // 20
-"""So much longer we wait than need be: two clocks never agree, and a message takes its time."""
+SPARE_NS: Final = NS_PER_S // 20
+"""So much longer than need be is waited: a message takes its time, and not always the same."""
 
 
 def limits_of(channel: Channel) -> tuple[Limit, ...]:
@@ -46,32 +41,38 @@ def limits_of(channel: Channel) -> tuple[Limit, ...]:
 
 
 class Pace:
-    """When the next message may go to one service's channel.
+    """When the next message may go to one place.
 
     Half of each limit is kept for what can't wait: however many warnings there are, a critical alert
-    finds room. Where only one goes at a time it waits for one at most.
+    finds room. Where only one goes at a time, it waits for one at most.
     """
 
     def __init__(self, limits: Sequence[Limit]) -> None:
         self._limits = tuple(limits)
-        longest = max((limit.count for limit in limits), default=0)
-        self._sent = deque[tuple[int, bool]](maxlen=longest or 1)
-        """The last ones: when, and whether it could have waited."""
+        self._sent = deque[int](maxlen=max((limit.count for limit in limits), default=1))
+        """When the last ones went."""
+        self._could_wait = deque[int](maxlen=self._sent.maxlen)
+        """Of these, those that could have waited."""
 
-    def ready_ns(self, *, urgent: bool) -> int:
+    def ready_ns(self, now_ns: int, *, urgent: bool) -> int:
         """Say from when on the next may go; it may be past."""
+        for sent in (self._sent, self._could_wait):
+            while sent and sent[-1] > now_ns:  # the clock was set back
+                sent.pop()
         ready_ns = 0
         for count, span_ns in self._limits:
-            ready_ns = max(ready_ns, self._after([at for at, _ in self._sent], count, span_ns))
+            ready_ns = max(ready_ns, _free_ns(self._sent, count, span_ns))
             if not urgent:
-                common = [at for at, could_wait in self._sent if could_wait]
-                ready_ns = max(ready_ns, self._after(common, Limit(count, span_ns).common, span_ns))
+                ready_ns = max(ready_ns, _free_ns(self._could_wait, max(count // 2, 1), span_ns))
         return ready_ns
-
-    @staticmethod
-    def _after(sent: Sequence[int], count: int, span_ns: int) -> int:
-        return sent[-count] + span_ns + _SLACK_NS if len(sent) >= count else 0
 
     def note(self, now_ns: int, *, urgent: bool) -> None:
         """Note that one goes now."""
-        self._sent.append((now_ns, not urgent))
+        self._sent.append(now_ns)
+        if not urgent:
+            self._could_wait.append(now_ns)
+
+
+def _free_ns(sent: Sequence[int], count: int, span_ns: int) -> int:
+    """Say when of the last `count` the first is so long ago that another may go."""
+    return sent[-count] + span_ns + SPARE_NS if len(sent) >= count else 0

@@ -186,29 +186,24 @@ class Outbox(ABC):
 
     def only_here(self, posted: Posted) -> bool:
         """Tell whether no other channel had a message, or will have it; of one for several: any of them."""
-        rows = self._read(
-            "i",
-            "SELECT number FROM outbox AS here WHERE (number = ? OR state = ? AND channel = ? AND reason = ?) "
-            "AND NOT EXISTS (SELECT 1 FROM outbox AS there WHERE there.key = here.key "
-            "AND there.channel <> here.channel AND there.state <> ?)",
-            posted.number,
+        parts = self._alone(
+            "here.state = ? AND here.channel = ? AND here.reason = ?",
             PUT_TOGETHER,
             encoding.to_text(posted.channel),
             encoding.to_text(posted.key),
-            GIVEN_UP,
         )
-        own = {number for (number,) in rows}
-        return bool(own - {posted.number}) if self._parts(posted) else bool(own)
+        return any(parts or self._alone("here.number = ?", posted.number))
 
-    def _parts(self, posted: Posted) -> int:
+    def _alone(self, where: str, *values: object) -> list[bool]:
         rows = self._read(
             "i",
-            "SELECT COUNT(*) FROM outbox WHERE state = ? AND channel = ? AND reason = ?",
-            PUT_TOGETHER,
-            encoding.to_text(posted.channel),
-            encoding.to_text(posted.key),
+            "SELECT CASE WHEN EXISTS (SELECT 1 FROM outbox AS there WHERE there.key = here.key "  # noqa: S608
+            "AND there.channel <> here.channel AND there.state <> ?) THEN 0 ELSE 1 END "
+            f"FROM outbox AS here WHERE {where}",
+            GIVEN_UP,
+            *values,
         )
-        return int(rows[0][0])
+        return [bool(alone) for (alone,) in rows]
 
     def begin(self, posted: Posted) -> None:
         """Note that a try begins: until it is answered, nobody knows whether it arrived."""
