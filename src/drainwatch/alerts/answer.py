@@ -107,7 +107,7 @@ def read_answer(
             return Answer(Outcome.ARRIVED, "")
         if _is_gone(kind, status, told):
             return Answer(Outcome.GONE, f"HTTP {status}: the message to be changed isn't there any more")
-    return Answer(Outcome.NEVER, f"HTTP {status}: {_meaning(status)}")
+    return Answer(Outcome.NEVER, f"HTTP {status}: {_meaning(status, kind)}")
 
 
 def _is_gone(kind: str, status: int, told: Mapping[str, Any]) -> bool:
@@ -129,7 +129,11 @@ def _of_slack(error: str, wait_s: float | None, *, edit: bool) -> Answer:
     return Answer(Outcome.NEVER, f"Slack says {said}: {meaning}")
 
 
-def _meaning(status: int) -> str:
+def _meaning(status: int, kind: str) -> str:
+    if kind == "telegram" and status in (401, 404):
+        return "Telegram doesn't know the bot's token: copy it again, or make a new one"
+    if kind == "telegram" and status == 403:
+        return "the bot may not write there: start it in the chat, or add it to the group"
     if status in (401, 403):
         return "the service doesn't take the channel's URL or token: make a new one"
     if status in (404, 410):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from drainwatch.alerts import layouts
+from drainwatch.alerts import extra, layouts
 from drainwatch.alerts.answer import Answer, Outcome, read_answer
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.message import Message
@@ -34,6 +34,8 @@ async def send(
     """
     import aiohttp
 
+    if channel.kind == "apprise":
+        return await extra.send(channel, message, now_ns())
     request = layouts.request_of(channel, message, key, now_ns(), earlier, reply_to)
     try:
         async with asyncio.timeout(TIMEOUT_S):
