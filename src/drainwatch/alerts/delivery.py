@@ -23,7 +23,7 @@ import msgspec
 from drainwatch.alerts import outbox
 from drainwatch.alerts.answer import Answer, Outcome
 from drainwatch.alerts.channel import Channel
-from drainwatch.alerts.lanes import Lane, Line
+from drainwatch.alerts.lanes import ORDERED_TRIES, Lane, Line
 from drainwatch.alerts.message import UPDATE, Message, repeated
 from drainwatch.alerts.pace import Pace, limits_of
 from drainwatch.alerts.send import TIMEOUT_S, no_answer, send
@@ -46,8 +46,6 @@ GIVE_UP_TRIES: Final = 10
 TROUBLE_NS: Final = 10 * 60 * NS_PER_S
 """So long a channel may fail before the other channels are told."""
 DAY_NS: Final = 24 * 3_600 * NS_PER_S
-ORDERED_TRIES: Final = 5
-"""So often a message is tried before those after it; then they may pass: it may be what isn't taken."""
 
 _SHOWN: Final = ("opened", "grew", "escalated", "closed", "acknowledged")
 """What a later message may change."""
@@ -123,10 +121,12 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises nothing else."""
+        lanes = [lane for line in self._lines.values() for lane in line.lanes]
         with suppress(StateError):  # then each channel meets it too, and tells
             self._give_up_strangers()
+            for lane in lanes:
+                lane.resume(self._store, self._clock.now_ns() + int(LONGEST_PAUSE_S * NS_PER_S))
         async with self._session() as session:
-            lanes = [lane for line in self._lines.values() for lane in line.lanes]
             tasks = [asyncio.create_task(self._serve(lane, session)) for lane in lanes]
             try:
                 # without a channel there is nothing to do, but a task that ends looks like one that died

@@ -23,6 +23,8 @@ OWN_A_MINUTE: Final = 5
 """So many warnings and notices a minute have a message of their own on a chat; more are put together ..."""
 MINUTE_NS: Final = 60 * NS_PER_S
 """... at most once in such a time."""
+ORDERED_TRIES: Final = 5
+"""So often a message is tried before those after it; then they may pass: it may be what isn't taken."""
 BATCH: Final = 250
 """So many are put together at once: nothing else runs meanwhile."""
 YIELD_NS: Final = NS_PER_S // 100
@@ -72,6 +74,12 @@ class Lane:
         self._digest_ns: int | None = None
         self._digest_key = ""
         self._gathered = list[Message]()
+
+    def resume(self, store: Store, latest_ns: int) -> None:
+        """Go on from where the process ended: what was to be tried again then is waited for, in order."""
+        first = store.due(2**63 - 1, 1, self.line.channel.name, ranks=self.ranks)
+        if first and 0 < first[0].attempts < ORDERED_TRIES:
+            self.paused_until_ns = min(first[0].due_ns, latest_ns)  # the clock may have been ahead then
 
     def next(self, store: Store, now_ns: int) -> Posted | int | None:
         """Give what goes now; else when to look again, or None: when something is posted."""

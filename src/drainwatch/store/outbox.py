@@ -26,8 +26,8 @@ PUT_TOGETHER: Final = 3
 LEAST_URGENT: Final = 2**31
 """A rank that is none's."""
 
-_COLUMNS: Final = "number, key, channel, rank, content, posted_ns, attempts, unanswered"
-_KINDS: Final = "ittibiii"
+_COLUMNS: Final = "number, key, channel, rank, content, posted_ns, attempts, unanswered, due_ns"
+_KINDS: Final = "ittibiiii"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Posted:
     """How often sending it has failed."""
     unanswered: int = 0
     """Tries of which nobody knows whether they arrived."""
+    due_ns: int = 0
+    """Not to be tried before."""
 
 
 @dataclass(frozen=True, slots=True)
