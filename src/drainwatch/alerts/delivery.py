@@ -26,7 +26,7 @@ from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.lanes import ORDERED_TRIES, Lane, Line
 from drainwatch.alerts.message import UPDATE, Message, repeated
 from drainwatch.alerts.pace import Pace, limits_of
-from drainwatch.alerts.send import TIMEOUT_S, no_answer, send
+from drainwatch.alerts.send import TIMEOUT_S, send
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.store import Posted, Store
@@ -191,7 +191,9 @@ class Delivery:
         line.pace.note(self._clock.now_ns(), urgent=lane.urgent)
         store.begin(posted)
         reply_to = shown if message.what in ("escalated", "reminder") else None
-        answer = await self._try(session, line.channel, message, posted.key, earlier, reply_to)
+        answer = await send(
+            session, line.channel, message, posted.key, self._clock.now_ns, earlier, reply_to
+        )
         self.counts[line.channel.name, answer.outcome] += 1
         now_ns = self._clock.now_ns()
         if answer.wait_s:
@@ -208,28 +210,6 @@ class Delivery:
             self._refused(line, posted, answer.reason)
         else:
             self._retry(lane, posted, answer, now_ns)
-
-    async def _try(
-        self,
-        session: aiohttp.ClientSession,
-        channel: Channel,
-        message: Message,
-        key: str,
-        earlier: str | None,
-        reply_to: str | None,
-    ) -> Answer:
-        """Send, and wait for an answer as long as the clock allows."""
-        sending = asyncio.create_task(
-            send(session, channel, message, key, self._clock.now_ns, earlier, reply_to)
-        )
-        limit = asyncio.create_task(self._sleep(TIMEOUT_S))
-        try:
-            await asyncio.wait({sending, limit}, return_when=asyncio.FIRST_COMPLETED)
-            return sending.result() if sending.done() else no_answer()
-        finally:
-            for task in (sending, limit):
-                task.cancel()
-            await asyncio.gather(sending, limit, return_exceptions=True)
 
     def _note_arrivals(self, lane: Lane) -> None:
         """Note what arrived; what couldn't be noted is kept in mind, so that it isn't sent again."""
