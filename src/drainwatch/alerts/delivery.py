@@ -124,8 +124,11 @@ class Delivery:
         lanes = [lane for line in self._lines.values() for lane in line.lanes]
         with suppress(StateError):  # then each channel meets it too, and tells
             self._give_up_strangers()
+            now_ns = self._clock.now_ns()
+            for line in self._lines.values():
+                line.resume(self._store, now_ns)
             for lane in lanes:
-                lane.resume(self._store, self._clock.now_ns() + int(LONGEST_PAUSE_S * NS_PER_S))
+                lane.resume(self._store, now_ns + int(LONGEST_PAUSE_S * NS_PER_S))
         async with self._session() as session:
             tasks = [asyncio.create_task(self._serve(lane, session)) for lane in lanes]
             try:

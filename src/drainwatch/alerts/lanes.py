@@ -46,6 +46,11 @@ class Line:
         """Whether a critical waits for the next free place."""
         self.lanes = (Lane(self, urgent=True), Lane(self, urgent=False))
 
+    def resume(self, store: Store, now_ns: int) -> None:
+        """Go on from where the process ended: the service remembers what it was sent in the last minute."""
+        for at_ns, rank in store.sent_ns(self.channel.name, now_ns - MINUTE_NS):
+            self.pace.note(at_ns, urgent=rank <= GRAVE)
+
     def shown_name(self, posted: Posted) -> str:
         """Give the store's name of the service's id of an incident's message."""
         return f"shown/{self.channel.name}/{posted.key.partition('/')[0]}"
@@ -76,7 +81,7 @@ class Lane:
         self._gathered = list[Message]()
 
     def resume(self, store: Store, latest_ns: int) -> None:
-        """Go on from where the process ended: what was to be tried again then is waited for, in order."""
+        """What was to be tried again when the process ended is waited for, so that the order stays."""
         first = store.due(2**63 - 1, 1, self.line.channel.name, ranks=self.ranks)
         if first and 0 < first[0].attempts < ORDERED_TRIES:
             self.paused_until_ns = min(first[0].due_ns, latest_ns)  # the clock may have been ahead then

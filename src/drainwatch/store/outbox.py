@@ -207,6 +207,17 @@ class Outbox(ABC):
         )
         return [bool(alone) for (alone,) in rows]
 
+    def sent_ns(self, channel: str, since_ns: int) -> list[tuple[int, int]]:
+        """Give when messages arrived on a channel since a time, with their ranks, the oldest first."""
+        return self._read(
+            "ii",
+            "SELECT settled_ns, rank FROM outbox WHERE state = ? AND channel = ? AND settled_ns >= ? "
+            "ORDER BY settled_ns",
+            DELIVERED,
+            encoding.to_text(channel),
+            encoding.to_integer(since_ns),
+        )
+
     def begin(self, posted: Posted) -> None:
         """Note that a try begins: until it is answered, nobody knows whether it arrived."""
         with self._writing():
