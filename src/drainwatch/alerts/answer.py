@@ -16,10 +16,11 @@ MAX_WAIT_S: Final = 3_600.0
 """Longest that a service may make us wait before the next try."""
 
 _LATER: Final = frozenset({408, 425})  # time-out, too early: the request may be repeated as it is
+_DOUBTFUL: Final = frozenset({500, 502, 504})  # it broke down over it, or somebody between us and it gave up
 
 _UNCHANGED: Final = "message is not modified"
 """Telegram, of an edit that changes nothing: an earlier try had arrived."""
-_NO_EDIT: Final = ("message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID")
+_NO_EDIT: Final = ("message to edit not found", "message can't be edited", "message_id_invalid")
 _UNKNOWN_MESSAGE: Final = 10_008
 """Discord's code of a message that isn't there."""
 _SLACK_LATER: Final = frozenset(
@@ -62,6 +63,8 @@ class Answer(NamedTuple):
     """How long the service wants to be left alone; None where it says nothing."""
     id: str | None = None
     """The service's id of the message, by which it can be edited; None where it has none."""
+    doubtful: bool = False
+    """It may have arrived all the same: nobody said that it wasn't taken."""
 
 
 def read_answer(
@@ -93,21 +96,25 @@ def read_answer(
         )
     if status >= 500 or status in _LATER:
         return Answer(
-            Outcome.LATER, f"HTTP {status}: the service has trouble", _wanted(headers, told, now_ns)
+            Outcome.LATER,
+            f"HTTP {status}: the service has trouble",
+            _wanted(headers, told, now_ns),
+            doubtful=status in _DOUBTFUL,
         )
     if edit:
-        if kind == "telegram" and _UNCHANGED in str(told.get("description")):
+        description = str(told.get("description")).lower()
+        if kind == "telegram" and _UNCHANGED in description:
             return Answer(Outcome.ARRIVED, "")
         if _is_gone(kind, status, told):
             return Answer(Outcome.GONE, f"HTTP {status}: the message to be changed isn't there any more")
-    return Answer(Outcome.NEVER, f"HTTP {status}: {_meaning(status)}")
+    return Answer(Outcome.NEVER, f"HTTP {status}: {_meaning(status, kind)}")
 
 
 def _is_gone(kind: str, status: int, told: Mapping[str, Any]) -> bool:
     """Tell whether it is the message that is missing, not the channel."""
     if kind == "discord":
         return status == 404 and told.get("code") == _UNKNOWN_MESSAGE
-    description = str(told.get("description"))
+    description = str(told.get("description")).lower()
     return kind == "telegram" and status == 400 and any(part in description for part in _NO_EDIT)
 
 
@@ -122,7 +129,11 @@ def _of_slack(error: str, wait_s: float | None, *, edit: bool) -> Answer:
     return Answer(Outcome.NEVER, f"Slack says {said}: {meaning}")
 
 
-def _meaning(status: int) -> str:
+def _meaning(status: int, kind: str) -> str:
+    if kind == "telegram" and status in (401, 404):
+        return "Telegram doesn't know the bot's token: copy it again, or make a new one"
+    if kind == "telegram" and status == 403:
+        return "the bot may not write there: start it in the chat, or add it to the group"
     if status in (401, 403):
         return "the service doesn't take the channel's URL or token: make a new one"
     if status in (404, 410):

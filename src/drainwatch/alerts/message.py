@@ -7,6 +7,7 @@ plain: no control characters, no markup, and nothing in them is escaped yet.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -25,16 +26,9 @@ VERSION: Final = 1
 WHATS: Final = ("opened", "grew", "escalated", "closed", "acknowledged", "reminder")
 """What there is to tell of an incident."""
 
-RANKS: Final = {
-    "opened": 0,
-    "escalated": 0,
-    "reminder": 1,
-    "grew": 2,
-    "digest": 2,
-    "closed": 3,
-    "acknowledged": 3,
-}
-"""What goes first when several wait: lower before higher. Notices are 1, harmless ones 4."""
+ALARM, GRAVE, NEWS, UPDATE, HARMLESS = range(5)
+"""Ranks: what goes first when several wait, the lowest first. `ALARM` and `GRAVE` are of criticals alone;
+what is an `UPDATE` changes an earlier message where that can be."""
 
 WORST: Final = 5
 """So many fills are shown."""
@@ -89,7 +83,10 @@ _NOTICE_TITLES: Final = {
     NoticeKind.ALIVE: "Watching",
 }
 
+REPEATED: Final = "You may have this twice: whether the first try arrived isn't known."
+
 _MAX_LINE: Final = 600
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9]{1,40}")
 _TEST: Final = "This is a test: nothing happened, and there is nothing to do."
 
 
@@ -159,18 +156,40 @@ class Message(Struct, frozen=True, kw_only=True):
     """Name and value of what else is known."""
     history: tuple[str, ...] = ()
     """What was told before, the oldest first."""
+    command: str = ""
+    """What to type once it is seen to; empty where there is nothing."""
     incident_id: str = ""
     """Empty where it is of none, or of several."""
     incident: dict[str, Any] | None = None
     """The contract's object, whole; chats have none."""
     notice: Notice | None = None
 
+    @property
+    def first_line(self) -> str:
+        """What it is, and how much is gone and left; the text itself where there are no parts."""
+        parts = [part for part in (self.title, self.headline) if part]
+        return ": ".join(parts) or self.text.partition("\n")[0]
 
-def rank_of(message: Message) -> int:
-    """Say what goes before what in the outbox: 0 before 1."""
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said after what to do: that it is a test, what is new; the rest of a bare text."""
+        rest = "" if self.title else self.text.partition("\n")[2]
+        return [said for said in (_TEST if self.test else "", self.news, rest) if said]
+
+
+def rank_of(message: Message, *, rings: bool | None = None) -> int:
+    """Say what goes before what in the outbox: 0 before 1.
+
+    `rings`: whether it must be a message of its own; None: as its kind usually is.
+    """
     if message.notice is not None:
-        return 4 if message.notice.kind in _HARMLESS else 1
-    return RANKS.get(message.what, 2)
+        return HARMLESS if message.notice.kind in _HARMLESS else NEWS
+    grave = message.severity == "critical"
+    if message.what in ("opened", "escalated"):
+        return ALARM if grave else NEWS
+    if message.what == "reminder" if rings is None else rings:
+        return GRAVE if grave else NEWS
+    return NEWS if message.what == "digest" else UPDATE
 
 
 def short_of(message: Message) -> Message:
@@ -222,8 +241,6 @@ def message_of(
     source = _sources(incident, table)
     if source:
         facts.insert(1, ("Fair value", source))
-    if what not in ("closed", "acknowledged") and name and not test:
-        facts.append(("Seen it?", f"drainwatch incidents ack {name}"))
     return _with_text(
         Message(
             what=what,
@@ -239,6 +256,7 @@ def message_of(
             fills=shown,
             fills_more=max(0, len(told) - len(shown)),
             facts=tuple(facts),
+            command="" if test or what == "acknowledged" else _command(name),
             history=tuple(_said(step) for step in history[-STEPS:]),
             incident_id=name,
             incident=dict(incident),
@@ -246,25 +264,45 @@ def message_of(
     )
 
 
-def digest_of(messages: Sequence[Message]) -> Message:
-    """Put several messages about incidents, as of chats, into one."""
+def digest_of(messages: Sequence[Message], why: str = "put together as many came at once") -> Message:
+    """Put several messages, as of chats, into one."""
     lines = [f"{message.title}: {message.headline}" for message in messages[:LISTED]]
     more = len(messages) - len(lines)
-    count = words.plural(len(messages), "message")
-    about = {message.incident_id for message in messages}
-    severity = "critical" if any(message.severity == "critical" for message in messages) else "warning"
+    about = {message.incident_id for message in messages if message.incident_id}
+    notices = sum(message.notice is not None for message in messages)
+    parts = [
+        words.plural(number, noun)
+        for number, noun in ((len(about), "incident"), (notices, "notice"))
+        if number
+    ]
+    severity = "notice"
+    if about:
+        severity = "critical" if any(message.severity == "critical" for message in messages) else "warning"
     return _with_text(
         Message(
             what="digest",
             text="",
             severity=severity,
             test=any(message.test for message in messages),
-            title=f"{count} in one",
-            headline=f"{words.plural(len(about), 'incident')}, put together as many came at once",
-            action="Look whether you or your bot placed these orders: drainwatch incidents list",
+            title=f"{words.plural(len(messages), 'message')} in one",
+            headline=f"{' and '.join(parts)}, {why}",
+            action="Look whether you or your bot placed these orders: drainwatch incidents list"
+            if about
+            else "",
             reasons=(*lines, f"and {more:,} more") if more else tuple(lines),
         )
     )
+
+
+def repeated(message: Message) -> Message:
+    """Say of a message that it may be there already: a try to send it was never answered."""
+    news = f"{REPEATED} {message.news}".strip()
+    return _with_text(msgspec.structs.replace(message, news=news))
+
+
+def _command(incident_id: str) -> str:
+    """Name the command that ends the reminders; an id that a shell would read otherwise isn't told."""
+    return f"drainwatch incidents ack {incident_id}" if _PLAIN_ID.fullmatch(incident_id) else ""
 
 
 def _link(incident: Mapping[str, Any]) -> Link | None:
@@ -341,7 +379,8 @@ def message_of_notice(notice: Notice) -> Message:
             text="",
             severity="info" if notice.kind in _HARMLESS else "notice",
             title=_NOTICE_TITLES[notice.kind] + (f" ({where})" if where else ""),
-            headline=" ".join(said),
+            headline=said[0] if said else "",
+            news="\n".join(said[1:]),
             facts=(("At", words.moment(notice.ts_ns / 1e6)),),
             notice=notice,
         )
@@ -353,14 +392,11 @@ def message_of_notice(notice: Notice) -> Message:
 
 def _with_text(message: Message) -> Message:
     """Write the parts under each other."""
-    lines = [f"{message.title}: {message.headline}".rstrip(": ")]
+    lines = [message.first_line]
     if message.action:
         page = f" {message.link.text}: {message.link.url}" if message.link else ""
         lines.append(f"Now: {message.action}{page}")
-    if message.test:
-        lines.append(_TEST)
-    if message.news:
-        lines.append(message.news)
+    lines += message.remarks
     if message.reasons:
         lines.append("What:" if message.what == "digest" else "Why:")
         lines += [f"  {place}. {reason}" for place, reason in enumerate(message.reasons, 1)]
@@ -369,6 +405,8 @@ def _with_text(message: Message) -> Message:
         lines += [f"  {fill.text}" for fill in message.fills]
         lines += [f"  and {message.fills_more:,} more"] if message.fills_more else []
     lines += [f"{name}: {value}" for name, value in message.facts]
+    if message.command:
+        lines.append(f"Seen to it? {message.command}")
     if message.history:
         lines.append("Told before:")
         lines += [f"  {line}" for line in message.history]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Final
 
-from drainwatch.config.secret import SecretError, channel_url, credentials_of, read_secret
+from drainwatch.config.secret import SecretError, credentials_of, read_secret
 from drainwatch.config.settings import (
     Account,
-    Channel,
-    ChannelKind,
     OncePer,
     Response,
     ResponseKind,
     Settings,
+    Url,
 )
 from drainwatch.errors import ConfigError
 from drainwatch.response.hook import Hook
@@ -23,6 +23,7 @@ from drainwatch.venues.protocol import Credentials
 HARMLESS: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
 """Environment variables that a command gets, where they are set."""
 
+_URL = re.compile(Url.__metadata__[0].pattern)  # type: ignore[attr-defined]
 _ONCE_S: Final = {OncePer.INCIDENT: 0.0, OncePer.HOUR: 3_600.0, OncePer.DAY: 86_400.0}
 
 
@@ -89,8 +90,13 @@ def _url(response: Response, env: Mapping[str, str]) -> str:
     """Read the webhook's URL; empty where the response is none."""
     if response.kind is not ResponseKind.WEBHOOK:
         return ""
-    places = {name: getattr(response, name) for name in ("url_env", "url_file", "url_credential")}
-    return channel_url(Channel(name=response.name, kind=ChannelKind.WEBHOOK, **places), env)
+    url = read_secret(response, "url", env)
+    if not url.startswith("http") or not _URL.match(url):
+        raise SecretError(
+            f"expected an https URL of response `{response.name}`, found otherwise (not shown): copy it again "
+            "from where the webhook was made"
+        )
+    return url
 
 
 def _own_key(response: Response, account: Account, settings: Settings, env: Mapping[str, str]) -> Credentials:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from drainwatch.errors import ConfigError
-from drainwatch.store.base import Posted, Store
-from drainwatch.store.marks import Mark, Silence, What
+from drainwatch.store.base import Store
+from drainwatch.store.marks import Mark, Silence, State, What, state_of
+from drainwatch.store.outbox import Posted, Told
 
-__all__ = ["Mark", "Posted", "Silence", "Store", "What", "open_store"]
+__all__ = ["Mark", "Posted", "Silence", "State", "Store", "Told", "What", "open_store", "state_of"]
 
 
 def open_store(url: str | Path, *, beside: bool = False) -> Store:

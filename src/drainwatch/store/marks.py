@@ -6,7 +6,7 @@ They are written by another process than the watch, beside it; the watch reads t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Literal
 
@@ -76,6 +76,25 @@ class Silence(Struct, frozen=True, kw_only=True):
             and (not self.symbol or set(incident["symbols"]) == {self.symbol})
             and self.kind in ("", incident["kind_now"])
         )
+
+
+State = Literal["open", "acknowledged", "closed", "false alarm"]
+
+
+def state_of(incident: Mapping[str, Any], marks: Iterable[Mark]) -> State:
+    """How an incident stands, given its marks: what the owner said, else what the watch knows.
+
+    The last word of the owner's counts, but an acknowledgement doesn't take back that it is closed.
+    """
+    state: State = "open" if incident["closed_at"] is None else "closed"
+    for mark in marks:
+        if mark.what == "false_alarm":
+            state = "false alarm"
+        elif mark.what == "closed":
+            state = "closed"
+        elif state == "open":
+            state = "acknowledged"
+    return state
 
 
 class Marks(ABC):

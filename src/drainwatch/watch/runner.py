@@ -14,12 +14,11 @@ from typing import Any, Final
 import msgspec
 
 from drainwatch import __version__
-from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.delivery import Delivery
 from drainwatch.botlogs.freqtrade import FreqtradeLog
 from drainwatch.botlogs.hummingbot import HummingbotLog
 from drainwatch.botlogs.log import follow
-from drainwatch.config import Account, Settings, channel_url, credentials_of, hooks_of, store_url
+from drainwatch.config import Account, Settings, channel_of, credentials_of, hooks_of, store_url
 from drainwatch.engine import Engine
 from drainwatch.errors import ConfigError
 from drainwatch.events import NS_PER_MS, NS_PER_S, Names
@@ -89,10 +88,7 @@ class Watch:
             )
 
         warm_up(new_engine)
-        channels = [
-            Channel(name=c.name, kind=c.kind.value, url=channel_url(c, environ), chat_id=c.chat_id)
-            for c in settings.channels
-        ]
+        channels = [channel_of(channel, environ) for channel in settings.channels]
         severities = {c.name: c.severity.value for c in settings.channels}
         warned, alarmed = channels_from(channels, severities)
         self.store = open_store(store_url(settings.watch, environ))

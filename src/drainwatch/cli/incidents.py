@@ -1,0 +1,283 @@
+"""`drainwatch incidents`: what the watch has found, and what the owner says of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from drainwatch.cli.kept import AsJson, ConfigPath, StoreUrl, find, kept, short_ids
+from drainwatch.cli.screen import Debug, NoColor, Screen
+
+if TYPE_CHECKING:
+    from drainwatch.store import Mark, Store, Told, What
+
+incidents = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="See incidents; say what you know of them.",
+    name="incidents",
+)
+
+LISTER = "drainwatch incidents list"
+ORDER = ("open", "acknowledged", "closed", "false alarm")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the incident, or its beginning.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with the incident.")
+]
+
+
+@incidents.callback()
+def about_incidents() -> None:
+    """See what the watch has found, and say what you know of it.
+
+    Beside a running watch, which takes it up at its next decision.
+    """
+
+
+@incidents.command("list")
+def list_(
+    only_open: Annotated[
+        bool, typer.Option("--open", help="Only those that are neither closed nor false alarms.")
+    ] = False,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this account.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only alerts since then: 2026-12-01T18:30 (UTC), or 2d ago."),
+    ] = None,
+    store: StoreUrl = None,
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> None:
+    """List incidents, open ones first."""
+    with Screen(no_color=no_color, debug=debug) as screen:
+        from drainwatch.cli.times import ago_or_moment_ns
+        from drainwatch.store import state_of
+
+        since_ns = None if since is None else ago_or_moment_ns(since, "--since", time.time_ns())
+        with kept(config, store) as (opened, _):
+            every = opened.incidents()
+            marks = _by_incident(opened.marks())
+        standing = [(state_of(one, marks[one["id"]]), one) for one in every]
+        wanted = [
+            (state, one)
+            for state, one in standing
+            if (not only_open or state in ("open", "acknowledged"))
+            and account in (None, one["account"])
+            and (since_ns is None or one["alerted_at"] * 1e6 >= since_ns)
+        ]
+        wanted.sort(key=lambda row: (ORDER.index(row[0]), -row[1]["alerted_at"]))
+        if as_json:
+            rows = [_plain(one, state, marks[one["id"]]) for state, one in wanted]
+            screen.out(json.dumps({"incidents": rows}, indent=2))
+            return
+        if not wanted:
+            screen.out("No incident." if not every else f"No such incident, of {len(every):,} in all.")
+            return
+        short = short_ids(one["id"] for one in every)
+        screen.table(
+            ("id", "severity", "kind", "account", "alert (UTC)", "loss", "share", "state"),
+            [_row(one, state, marks[one["id"]], short[one["id"]]) for state, one in wanted],
+        )
+
+
+def _row(incident: dict[str, Any], state: str, marks: list[Mark], short: str) -> tuple[str, ...]:
+    """Give an incident as the cells of the list."""
+    from drainwatch.report import words
+    from drainwatch.report.text import severity_of
+
+    seen = bool(marks)
+    return (
+        words.clean(short),
+        severity_of(incident),
+        words.spoken(incident["kind_now"]),
+        words.clean(incident["account"], 30)
+        + (f" at {v}" if (v := words.clean(incident["exchange"])) else ""),
+        f"{words.day(incident['alerted_at'])} {words.clock(incident['alerted_at'])[:5]}",
+        words.money(incident["loss"], incident["loss_currency"]),
+        words.percent(incident["equity_share"]),
+        state if seen or state == "open" else f"{state}, never acknowledged",
+    )
+
+
+@incidents.command()
+def show(
+    incident_id: Id,
+    store: StoreUrl = None,
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> None:
+    """Show one: what happened, and who was told."""
+    with Screen(no_color=no_color, debug=debug) as screen:
+        from drainwatch.report import to_text
+        from drainwatch.store import state_of
+
+        with kept(config, store) as (opened, _):
+            incident = _found(opened, incident_id)
+            marks = opened.marks(incident["id"])
+            told = opened.told(f"{incident['id']}/")
+        state = state_of(incident, marks)
+        if as_json:
+            messages = [_message(one) for one in told]
+            plain = _plain(incident, state, marks) | {"messages": messages}
+            screen.out(json.dumps(plain, indent=2))
+            return
+        screen.incident(to_text(incident))
+        screen.prose(f"State: {state}")
+        for mark in marks:
+            screen.prose(f"  {_said(mark)}")
+        _show_told(told, screen)
+        screen.out()
+        screen.prose(_next(incident["id"], state))
+
+
+def _next(incident_id: str, state: str) -> str:
+    """Say which verb comes next."""
+    export = f"drainwatch incidents export {incident_id} --out DIR"
+    if state == "open":
+        return (
+            f"Seen it? `drainwatch incidents ack {incident_id}`. For the exchange and the police: `{export}`."
+        )
+    return f"For the exchange and the police: `{export}`."
+
+
+def _said(mark: Mark) -> str:
+    """Say when the owner said what."""
+    from drainwatch.report import words
+
+    why = f": {words.clean(mark.reason, 300)}" if mark.reason else ""
+    return f"{mark.what.replace('_', ' ')} {words.moment(mark.at_ns / 1e6)}{why}"
+
+
+def _show_told(told: list[Told], screen: Screen) -> None:
+    """Say who was told, message by message."""
+    from drainwatch.report import words
+    from drainwatch.store.outbox import DELIVERED, GIVEN_UP, PUT_TOGETHER
+
+    if not told:
+        screen.prose("Told: nobody (no channel is set for it, or it was held back)")
+        return
+    screen.prose("Told:")
+    for one in told:
+        at = words.moment((one.settled_ns or one.posted_ns) / 1e6)
+        became = {
+            DELIVERED: f"arrived {at}",
+            GIVEN_UP: f"given up {at}",
+            PUT_TOGETHER: f"put together {at} with others, in one message",
+        }.get(one.state, f"waiting since {at}, {words.plural(one.attempts, 'failed try', 'failed tries')}")
+        why = f" ({words.clean(one.reason, 200)})" if one.reason and one.state != PUT_TOGETHER else ""
+        what = words.clean(one.key.split("/")[1] if "/" in one.key else one.key)
+        screen.prose(f"  {what}, by {words.clean(one.channel)}: {became}{why}")
+
+
+@incidents.command()
+def ack(
+    incident_id: Id,
+    reason: Reason = "",
+    store: StoreUrl = None,
+    config: ConfigPath = None,
+    debug: Debug = False,
+) -> None:
+    """Acknowledge one: you have seen it; reminders end.
+
+    It stays open, and you hear of it when it gets worse.
+    """
+    said = "Acknowledged {}. Reminders end; you still hear when it grows or becomes critical."
+    _mark(incident_id, "acknowledged", reason, said, store, config, debug=debug)
+
+
+@incidents.command()
+def close(
+    incident_id: Id,
+    reason: Reason = "",
+    store: StoreUrl = None,
+    config: ConfigPath = None,
+    debug: Debug = False,
+) -> None:
+    """Close one: it was real, and it is dealt with."""
+    said = "Closed {}. Whatever is kept of it stays."
+    _mark(incident_id, "closed", reason, said, store, config, debug=debug)
+
+
+@incidents.command("false-alarm")
+def false_alarm(
+    incident_id: Id,
+    reason: Reason = "",
+    store: StoreUrl = None,
+    config: ConfigPath = None,
+    debug: Debug = False,
+) -> None:
+    """Say that it was no drain.
+
+    Warnings like it, of the same account and pattern and not larger, are then kept but not told, within
+    limits. A critical is always told.
+    """
+    said = (
+        "Marked {} as a false alarm. Warnings like it, on the same account and not larger, are kept "
+        "but not told from now on, within limits; criticals are always told."
+    )
+    _mark(incident_id, "false_alarm", reason, said, store, config, debug=debug)
+
+
+def _mark(
+    begin: str, what: What, reason: str, said: str, store: str | None, config: Path | None, *, debug: bool
+) -> None:
+    """Keep a mark, and say what it means; one that is there already isn't made twice."""
+    with Screen(debug=debug) as screen:
+        from drainwatch.report import words
+        from drainwatch.store import Mark, state_of
+
+        with kept(config, store) as (opened, _):
+            incident = _found(opened, begin)
+            marks = opened.marks(incident["id"])
+            name = (
+                f"{incident['id']} ({words.spoken(incident['kind_now'])}, {words.clean(incident['account'])})"
+            )
+            done = what.replace("_", " ")
+            if state_of(incident, marks) == done and any(mark.what == what for mark in marks):
+                screen.out(f"Nothing to do: {name} is {done} already.")
+                return
+            mark = Mark(incident=incident["id"], what=what, at_ns=time.time_ns(), reason=reason.strip())
+            opened.add_mark(mark)
+        screen.prose(said.format(name))
+
+
+def _found(opened: Store, begin: str) -> dict[str, Any]:
+    return find(opened.incidents(), begin, lambda one: str(one["id"]), "an incident", LISTER)
+
+
+def _by_incident(marks: list[Mark]) -> dict[str, list[Mark]]:
+    by_incident: dict[str, list[Mark]] = defaultdict(list)
+    for mark in marks:
+        by_incident[mark.incident].append(mark)
+    return by_incident
+
+
+def _plain(incident: dict[str, Any], state: str, marks: list[Mark]) -> dict[str, Any]:
+    """Give an incident for programs: the contract's fields, how it stands, what was said."""
+    said = [{"what": m.what, "at": m.at_ns / 1e6, "reason": m.reason} for m in marks]
+    return incident | {"state": state, "marks": said}
+
+
+def _message(told: Told) -> dict[str, Any]:
+    from drainwatch.store.outbox import DELIVERED, GIVEN_UP, PUT_TOGETHER
+
+    states = {DELIVERED: "arrived", GIVEN_UP: "given_up", PUT_TOGETHER: "put_together"}
+    return {
+        "key": told.key,
+        "channel": told.channel,
+        "posted_at": told.posted_ns / 1e6,
+        "state": states.get(told.state, "waiting"),
+        "settled_at": None if told.settled_ns is None else told.settled_ns / 1e6,
+        "failed_tries": told.attempts,
+        "reason": told.reason,
+    }
