@@ -249,13 +249,13 @@ def message_of(
             test=test,
             title=f"{'TEST: ' if test else ''}{severity.upper()}{_LABELS[what]}",
             headline=text.money_gone(incident),
-            action=words.upper_first(text.what_now(incident)),
+            action=text.what_now(incident),
             link=_link(incident),
             news=_NEWS[what],
             reasons=tuple(text.reasons(incident)),
             fills=shown,
             fills_more=max(0, len(told) - len(shown)),
-            facts=tuple(facts),
+            facts=tuple(fact for fact in facts if fact[1]),
             command="" if test or what == "acknowledged" else _command(name),
             history=tuple(_said(step) for step in history[-STEPS:]),
             incident_id=name,
@@ -333,7 +333,7 @@ def _shown(table: FillTable, row: int, loss: float) -> ShownFill:
         _known(table.floats(name)[row]) for name in ("timestamp", "price", "amount", "fair_price")
     )
     side, symbol = table.text("side", row), table.text("symbol", row)
-    off = words.off_price(side, price, fair)
+    off = words.off_price(side, price, fair).replace("what it was worth", f"its worth of {words.price(fair)}")
     return ShownFill(
         symbol=symbol,
         id=table.text("id", row),
@@ -345,7 +345,7 @@ def _shown(table: FillTable, row: int, loss: float) -> ShownFill:
         fair_source=table.text("fair_source", row),
         loss=_known(loss),
         text=f"{words.clock(at)} {side} {words.number(amount)} {symbol} at {words.price(price)}"
-        + (f", worth {words.price(fair)}: {off}" if off else ""),
+        + (f", {off}" if off else ""),
     )
 
 

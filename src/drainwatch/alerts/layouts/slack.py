@@ -135,7 +135,8 @@ def _list(style: str, items: list[list[Part]]) -> Part:
 
 
 def _text(text: str, limit: int = _LINE, *, code: bool = False) -> Part:
-    part: Part = {"type": "text", "text": text if code else shown(text, limit)}
+    # an empty text would be refused, and the message with it
+    part: Part = {"type": "text", "text": (text if code else shown(text, limit)) or "-"}
     return part | {"style": {"code": True}} if code else part
 
 
