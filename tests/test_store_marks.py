@@ -230,7 +230,7 @@ def test_a_server_of_schema_1_is_taken_over_with_all_that_it_holds(
             store.post(key, "chat", 0, b"body", 1)
         store.delivered(store.due(9)[0], 3)
         store.set_value("v", b"1")
-        for table in ("marks", "silences"):
+        for table in ("marks", "silences", "judgements", "stretches"):
             store._change(f"DROP TABLE {table}")
         store._change("UPDATE about SET content = '1'")
     store.close()

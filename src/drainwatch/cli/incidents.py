@@ -98,7 +98,8 @@ def _row(incident: dict[str, Any], state: str, marks: list[Mark], short: str) ->
         words.clean(short),
         severity_of(incident),
         words.spoken(incident["kind_now"]),
-        words.clean(incident["account"], 30) + (f" at {v}" if (v := words.clean(incident["exchange"])) else ""),
+        words.clean(incident["account"], 30)
+        + (f" at {v}" if (v := words.clean(incident["exchange"])) else ""),
         f"{words.day(incident['alerted_at'])} {words.clock(incident['alerted_at'])[:5]}",
         words.money(incident["loss"], incident["loss_currency"]),
         words.percent(incident["equity_share"]),
@@ -143,7 +144,9 @@ def _next(incident_id: str, state: str) -> str:
     """Say which verb comes next."""
     export = f"drainwatch incidents export {incident_id} --out DIR"
     if state == "open":
-        return f"Seen it? `drainwatch incidents ack {incident_id}`. For the exchange and the police: `{export}`."
+        return (
+            f"Seen it? `drainwatch incidents ack {incident_id}`. For the exchange and the police: `{export}`."
+        )
     return f"For the exchange and the police: `{export}`."
 
 
@@ -234,7 +237,9 @@ def _mark(
         with kept(config, store) as (opened, _):
             incident = _found(opened, begin)
             marks = opened.marks(incident["id"])
-            name = f"{incident['id']} ({words.spoken(incident['kind_now'])}, {words.clean(incident['account'])})"
+            name = (
+                f"{incident['id']} ({words.spoken(incident['kind_now'])}, {words.clean(incident['account'])})"
+            )
             done = what.replace("_", " ")
             if state_of(incident, marks) == done and any(mark.what == what for mark in marks):
                 screen.out(f"Nothing to do: {name} is {done} already.")

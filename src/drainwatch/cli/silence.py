@@ -45,9 +45,7 @@ def add(
     length: Annotated[
         str | None, typer.Option("--for", metavar="TIME", help="How long from now: 30m, 2h, 1d.")
     ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Its end, UTC: 2026-12-01T18:30.")
-    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Its end, UTC: 2026-12-01T18:30.")] = None,
     account: Annotated[str, typer.Option(metavar="NAME", help="Of this account.")] = "",
     exchange: Annotated[str, typer.Option(metavar="NAME", help="At this exchange.")] = "",
     symbol: Annotated[str, typer.Option(metavar="PAIR", help="On this market alone: ETH/BTC.")] = "",

@@ -7,8 +7,20 @@ from pathlib import Path
 from drainwatch.errors import ConfigError
 from drainwatch.store.base import Posted, Store, Told
 from drainwatch.store.marks import Mark, Silence, State, What, state_of
+from drainwatch.store.proof import Judgement
 
-__all__ = ["Mark", "Posted", "Silence", "State", "Store", "Told", "What", "open_store", "state_of"]
+__all__ = [
+    "Judgement",
+    "Mark",
+    "Posted",
+    "Silence",
+    "State",
+    "Store",
+    "Told",
+    "What",
+    "open_store",
+    "state_of",
+]
 
 
 def open_store(url: str | Path, *, beside: bool = False) -> Store:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice
 from drainwatch.rows import Fill
-from drainwatch.store import encoding, marks
+from drainwatch.store import encoding, marks, proof
 
 SCHEMA: Final = 2
 """Version of the tables. A change of what they mean makes a new one, and `STEPS` leads to it."""
@@ -47,7 +47,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, content {bytes} NOT NULL)
 """
 """The tables of schema 1. `facts` holds the named values."""
 
-STEPS: Final = {2: marks.TABLES}
+STEPS: Final = {2: f"{marks.TABLES};{proof.TABLES}"}
 """What each later schema added to the one before it."""
 
 ADD_FILLS: Final = "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content)"
@@ -99,7 +99,7 @@ class Told:
     """Why the last try failed; else empty."""
 
 
-class Store(marks.Marks, ABC):
+class Store(marks.Marks, proof.Proof, ABC):
     """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox, marks.
 
     Synchronous: a call takes tens of microseconds and belongs to the thread that opened the store. Each
@@ -291,6 +291,11 @@ class Store(marks.Marks, ABC):
                 yield encoding.from_json(content, Fill)
             last = page[-1][0], page[-1][1]
 
+    def fill(self, key: proof.Key) -> Fill | None:
+        """Give a fill by its key, as `rows.Fill.key` has it; None where it isn't kept."""
+        rows = self._read("t", "SELECT content FROM fills WHERE key = ?", encoding.to_key(key))
+        return encoding.from_json(rows[0][0], Fill) if rows else None
+
     # --- journal and snapshots -------------------------------------------------------------------
 
     def append(self, entry: bytes) -> int:
@@ -311,11 +316,18 @@ class Store(marks.Marks, ABC):
             yield from page
             last = page[-1][0]
 
+    def entry_after(self, number: int) -> tuple[int, bytes] | None:
+        """Give the first entry whose number is above `number`; None where there is none."""
+        rows = self._read(
+            "ib", "SELECT number, content FROM journal WHERE number > ? ORDER BY number LIMIT 1", number
+        )
+        return rows[0] if rows else None
+
     def save_snapshot(self, number: int, snapshot: bytes, *, whole_journal: bool = False) -> None:
         """Keep the state after entry `number` (0: before the first); of the same number, the last one.
 
         The newest two are kept, in case one can't be read, and of the journal what the older of them
-        doesn't cover; all of it with `whole_journal`.
+        doesn't cover, and what is held (`hold_entries`); all of it with `whole_journal`.
 
         Raises
         ------
@@ -331,7 +343,7 @@ class Store(marks.Marks, ABC):
             if len(kept) == 2:
                 self._change("DELETE FROM snapshots WHERE number < ?", kept[1][0])
                 if not whole_journal:
-                    self._change("DELETE FROM journal WHERE number <= ?", kept[1][0])
+                    self._drop_entries(kept[1][0])
 
     def snapshots(self) -> list[tuple[int, bytes]]:
         """Give the newest two snapshots, the newest first, each with the entry that it stands after."""
