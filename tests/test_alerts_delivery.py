@@ -19,9 +19,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from drainwatch.alerts import chat, delivery, outbox
+from drainwatch.alerts import delivery, layouts, outbox, send
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.delivery import Delivery
+from drainwatch.alerts.layouts.request import to_bytes
+from drainwatch.alerts.message import Message
 from drainwatch.errors import StateError
 from drainwatch.notices import NoticeKind
 from drainwatch.store import Store, open_store
@@ -128,7 +130,7 @@ async def until(what: Callable[[], bool]) -> None:
 
 
 def post(store: Store, key: str, channels: list[Channel], rank: int = 1, now_ns: int = 0) -> None:
-    body = chat.to_bytes(chat.Message(what="opened", text=key))
+    body = to_bytes(Message(what="opened", text=key))
     for channel in channels:
         store.post(key, channel.name, rank, body, now_ns)
 
@@ -218,7 +220,7 @@ def test_trouble_is_retried_in_order(store: Store, trouble: Any) -> None:
 
 
 def test_no_answer_is_retried(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(send, "TIMEOUT_S", 0.1)
 
     async def test(service: Service) -> None:
         channels = [service.channel("a")]
@@ -478,15 +480,15 @@ def test_a_mistake_does_not_end_it_and_shows_no_secret(
 ) -> None:
     async def test(service: Service) -> None:
         channels = [service.channel("a")]
-        right = chat.request_of
+        right = layouts.request_of
         wrong = deque([True, True])
 
-        def request_of(*given: Any) -> chat.Request:
+        def request_of(*given: Any) -> layouts.Request:
             if wrong and wrong.popleft():
                 raise KeyError("https://hooks.example/hunter2")
             return right(*given)
 
-        monkeypatch.setattr(chat, "request_of", request_of)
+        monkeypatch.setattr(layouts, "request_of", request_of)
         post(store, "x", channels)
         async with delivering(store, channels):
             await until(lambda: not store.waiting())
@@ -587,7 +589,7 @@ def test_everything_arrives_in_order_through_any_trouble_and_restarts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """At least once on each channel, first arrivals by rank, whatever the services and the process do."""
-    monkeypatch.setattr(delivery, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(send, "TIMEOUT_S", 0.05)
     chance = random.Random(seed)
     troubles: list[Any] = [500, 503, "reset", "silence", (429, {"Retry-After": "1"}, b""), (429, {}, b"")]
 

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from drainwatch.alerts import chat, outbox
+from drainwatch.alerts import outbox
 from drainwatch.alerts.channel import Channel
+from drainwatch.alerts.message import Message
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.store import Store, open_store
@@ -83,7 +84,7 @@ def test_chats_are_spared_the_thousands_of_fills(store: Store) -> None:
     outbox.post_incident(store, CHANNELS, incident(fills(3_000)), 0)
     size = {posted.channel: len(posted.body) for posted in store.due(0)}
     assert size["chat"] < 3_000 < size["hook"]
-    bodies = {p.channel: msgspec.json.decode(p.body, type=chat.Message) for p in store.due(0)}
+    bodies = {p.channel: msgspec.json.decode(p.body, type=Message) for p in store.due(0)}
     assert bodies["hook"].incident == incident(fills(3_000))
     assert bodies["hook"].text == bodies["chat"].text
 

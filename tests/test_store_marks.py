@@ -232,6 +232,7 @@ def test_a_server_of_schema_1_is_taken_over_with_all_that_it_holds(
         store.set_value("v", b"1")
         for table in ("marks", "silences", "judgements", "stretches"):
             store._change(f"DROP TABLE {table}")
+        store._change("ALTER TABLE outbox DROP COLUMN unanswered")
         store._change("UPDATE about SET content = '1'")
     store.close()
     check_all_kept(url, beside=beside)

@@ -11,8 +11,11 @@ from msgspec import Struct
 
 from drainwatch.errors import ConfigError
 
-KINDS: Final = ("slack", "discord", "telegram", "webhook")
-"""Services known; `webhook` is any address that takes JSON by POST."""
+KINDS: Final = ("slack", "discord", "telegram", "webhook", "apprise")
+"""Services known; `webhook` is any address that takes JSON by POST, `apprise` what that library reaches."""
+
+SLACK_API: Final = "https://slack.com/api"
+TELEGRAM_API: Final = "https://api.telegram.org"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
@@ -32,9 +35,13 @@ class Channel(Struct, frozen=True, kw_only=True):
     """How notices and metrics call it: letters, digits, `_`, `.` and `-`."""
     kind: str
     url: str
-    """The webhook's; for Telegram `https://api.telegram.org/bot<token>`."""
+    """The webhook's; for Telegram `https://api.telegram.org/bot<token>`; for a bot of Slack's `SLACK_API`."""
     chat_id: str = ""
-    """Telegram alone: a number, or `@name` of a public channel."""
+    """Telegram: a number, or `@name` of a public channel. A bot of Slack's: the channel's id."""
+    token: str = ""
+    """Of a bot of Slack's, which can edit what it wrote; empty for Slack's webhooks, which can't."""
+    signing: str = ""
+    """Secret that a webhook's requests are signed with; empty: they aren't."""
 
     def __post_init__(self) -> None:
         """Refuse what could never work, or would send the secret in the clear."""
@@ -45,21 +52,27 @@ class Channel(Struct, frozen=True, kw_only=True):
         where = f"channel {self.name}"
         if self.kind not in KINDS:
             raise ConfigError(f"{where}: expected a kind of {', '.join(KINDS)}, found {self.kind[:20]!a}")
-        if not _is_fit(self.url):
+        if self.kind == "apprise":
+            if "://" not in self.url:
+                raise ConfigError(f"{where}: expected a URL as apprise has them, found something else")
+        elif not _is_fit(self.url):
             raise ConfigError(
                 f"{where}: expected an https:// URL (http:// for this machine alone), found something else"
             )
-        if (self.kind == "telegram") != bool(self.chat_id):
+        if self.needs_chat_id != bool(self.chat_id):
             found = "one" if self.chat_id else "none"
-            expected = "a chat_id" if self.kind == "telegram" else "no chat_id"
+            expected = "a chat_id" if self.needs_chat_id else "no chat_id"
             raise ConfigError(f"{where}: expected {expected} for {self.kind}, found {found}")
 
     @property
-    def target(self) -> str:
-        """The address that messages are sent to."""
-        if self.kind != "telegram" or self.url.endswith("/sendMessage"):
-            return self.url
-        return f"{self.url.rstrip('/')}/sendMessage"
+    def needs_chat_id(self) -> bool:
+        """Whether the URL alone doesn't say where messages go."""
+        return self.kind == "telegram" or bool(self.token)
+
+    @property
+    def can_edit(self) -> bool:
+        """Whether a message can be changed after it was sent."""
+        return self.kind in ("discord", "telegram") or bool(self.token)
 
     def __repr__(self) -> str:
         """Name and kind alone."""

@@ -23,7 +23,7 @@ from drainwatch.casefile.case import (
 )
 from drainwatch.rows import Candle, Fill, Quote, Row, Trade
 from drainwatch.store import Judgement, Store, Told, state_of
-from drainwatch.store.outbox import DELIVERED, GIVEN_UP
+from drainwatch.store.outbox import DELIVERED, GIVEN_UP, PUT_TOGETHER
 from drainwatch.watch.around import AROUND_NS, spans
 from drainwatch.watch.entries import number_at, read_entry
 
@@ -55,7 +55,7 @@ def case_of(store: Store, incident: dict[str, Any], now_ns: int) -> Case:
     judgements = {_short(one.key): one for one in store.judgements(incident["id"])}
     fills, times = _fills(store, incident, judgements, missing)
     market = list(_market(store, times, missing))
-    messages = [_message(one) for one in store.told(f"{incident['id']}/")]
+    messages = messages_of(store, incident["id"])
     marks = store.marks(incident["id"])
     said = [{"what": mark.what, "at": mark.at_ns / 1e6, "reason": mark.reason} for mark in marks]
     judged_by = _judged_by(store, incident, missing)
@@ -115,7 +115,9 @@ def _fills(
             times[exchange, told["symbol"]].append(at_ns)
         fills.append(fill)
     if lost:
-        missing.append(f"Of {lost} of {len(fills)} fills the store has the ids, but not the exchange's words.")
+        missing.append(
+            f"Of {lost} of {len(fills)} fills the store has the ids, but not the exchange's words."
+        )
     if unjudged:
         missing.append(
             f"Of {unjudged} of {len(fills)} fills the fair value wasn't kept: they were judged by a drainwatch "
@@ -175,7 +177,9 @@ def _market(
             "dropped with saved states by an older drainwatch, or there were more fills than it keeps them for."
         )
     if left <= 0:
-        missing.append(f"More than {MOST_ROWS:,} rows of market data lie around the fills: the rest was left out.")
+        missing.append(
+            f"More than {MOST_ROWS:,} rows of market data lie around the fills: the rest was left out."
+        )
 
 
 def _has(store: Store, number: int) -> bool:
@@ -202,15 +206,27 @@ def _take(around: Surrounding, rows: list[tuple[int, Row]], first_ns: int, last_
     return count
 
 
-def _message(told: Told) -> dict[str, Any]:
+def messages_of(store: Store, incident_id: str) -> list[dict[str, Any]]:
+    """Give what became of the messages of an incident, in the order in which they were posted."""
+    return [_message(store, one) for one in store.told(f"{incident_id}/")]
+
+
+def _message(store: Store, told: Told) -> dict[str, Any]:
+    fate, digest = told, None
+    if told.state == PUT_TOGETHER:  # it arrived with others, or didn't
+        digest = told.reason
+        fate = next((d for d in store.told(digest) if d.channel == told.channel and d.key == digest), told)
     states = {DELIVERED: "arrived", GIVEN_UP: "given_up"}
+    state = states.get(fate.state, "waiting")
     return {
         "what": told.key.split("/")[1] if "/" in told.key else told.key,
         "channel": told.channel,
+        "digest": digest,
         "posted_at": told.posted_ns / 1e6,
-        "state": states.get(told.state, "waiting"),
-        "settled_at": None if told.settled_ns is None else told.settled_ns / 1e6,
-        "reason": told.reason,
+        "state": state,
+        "settled_at": None if state == "waiting" or fate.settled_ns is None else fate.settled_ns / 1e6,
+        "failed_tries": fate.attempts,
+        "reason": fate.reason if fate.state != PUT_TOGETHER else "",
     }
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from drainwatch.cli import outcome
+from drainwatch.cli.alerts import alerts
 from drainwatch.cli.demo import demo
 from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
@@ -27,7 +28,7 @@ Examples:
   drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
 
 \b
-Exit codes: 0 it ran, 1 doctor found a fault, 2 wrong option, setting, model,
+Exit codes: 0 it ran, 1 a check failed, 2 wrong option, setting, model,
 3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
 """
 
@@ -249,6 +250,7 @@ app.command()(init)
 app.command()(doctor)
 app.add_typer(incidents, name="incidents")
 app.add_typer(silence, name="silence")
+app.add_typer(alerts, name="alerts")
 app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
 app.add_typer(lab, name="lab")

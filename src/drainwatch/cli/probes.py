@@ -6,20 +6,14 @@ import os
 import shutil
 import socket
 import time
-from typing import TYPE_CHECKING, Any
-
-from drainwatch.errors import DrainwatchError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from drainwatch.config import Account, Channel, Settings
+    from drainwatch.alerts.answer import Answer
+    from drainwatch.alerts.channel import Channel
+    from drainwatch.config import Account, Settings
     from drainwatch.doctor import Tools, Venue
     from drainwatch.venues.protocol import Credentials
-
-TEST_MESSAGE = (
-    "drainwatch: this is a test message. Alerts of this account's incidents will come here. Nothing is wrong."
-)
-ANSWER_S = 10.0
-"""So long a channel has to take a message."""
 
 
 def tools() -> Tools:
@@ -76,29 +70,13 @@ def rest(account: Account, credentials: Credentials | None) -> Venue:
     return Rest(account.exchange, credentials, SystemClock(), account=account.name, base_url=account.url_rest)
 
 
-async def send(channel: Channel, url: str) -> None:
-    """Send the test message; raises without the URL, which is as good as a password."""
-    import aiohttp
+async def send(channel: Channel, exchange: str = "") -> Answer:
+    """Send the test message, with the page of an exchange's API keys in it."""
+    from drainwatch.alerts.delivery import new_session
+    from drainwatch.alerts.sample import sample_message
+    from drainwatch.alerts.send import send as send_once
 
-    wait = aiohttp.ClientTimeout(total=ANSWER_S)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=wait) as session,
-            session.post(url, json=body_of(channel), allow_redirects=False) as answer,
-        ):
-            status = answer.status
-    except TimeoutError:
-        raise DrainwatchError(f"{channel.kind} didn't answer in {ANSWER_S:g} s") from None
-    except (aiohttp.ClientError, OSError) as error:  # their texts hold the URL
-        raise DrainwatchError(f"{channel.kind} wasn't reached ({type(error).__name__})") from None
-    if not 200 <= status < 300:
-        raise DrainwatchError(f"{channel.kind} answered {status}, which isn't yes")
-
-
-def body_of(channel: Channel) -> dict[str, Any]:
-    """Write the test message as a kind of channel wants it."""
-    if channel.kind == "discord":
-        return {"content": TEST_MESSAGE, "allowed_mentions": {"parse": []}}
-    if channel.kind == "telegram":
-        return {"chat_id": channel.chat_id, "text": TEST_MESSAGE}
-    return {"text": TEST_MESSAGE}
+    message = sample_message(time.time_ns(), exchange)
+    key = f"test/{message.incident_id}/{time.time_ns()}"
+    async with new_session() as session:
+        return await send_once(session, channel, message, key, time.time_ns)

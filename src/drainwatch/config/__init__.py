@@ -5,7 +5,7 @@ The core never sees these structs: shells hand their values on as plain argument
 
 from drainwatch.config.catalogue import ENV_PREFIX, Kind, Setting, every_setting, heading, sections
 from drainwatch.config.load import load_settings
-from drainwatch.config.secret import SecretError, channel_url, credentials_of, read_secret, store_url
+from drainwatch.config.secret import SecretError, channel_of, credentials_of, read_secret, store_url
 from drainwatch.config.settings import (
     Account,
     Bot,
@@ -40,7 +40,7 @@ __all__ = [
     "Settings",
     "Severity",
     "Watch",
-    "channel_url",
+    "channel_of",
     "credentials_of",
     "every_setting",
     "heading",

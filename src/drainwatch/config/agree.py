@@ -124,11 +124,18 @@ def _check_channel(channel: Channel, path: str, place: str) -> None:
             f"expected `url_env`, `url_file` or `url_credential` at {path} in {place}, found none: "
             "say where the webhook's URL is kept"
         )
-    if (channel.kind is ChannelKind.TELEGRAM) != bool(channel.chat_id):
-        wanted = "expected the chat's number" if channel.kind is ChannelKind.TELEGRAM else "expected nothing"
+    may = channel.kind in (ChannelKind.TELEGRAM, ChannelKind.SLACK)
+    must = channel.kind is ChannelKind.TELEGRAM
+    if (must and not channel.chat_id) or (channel.chat_id and not may):
+        wanted = "expected the chat's number" if must else "expected nothing"
         raise ConfigError(
             f"{wanted} at {path}.chat_id in {place}, found {'one' if channel.chat_id else 'nothing'}: "
-            "Telegram has chats, the others have none"
+            "Telegram has chats, Slack's bots have channels, the others have none"
+        )
+    if _check_one_source(channel, "signing", path, place) and channel.kind is not ChannelKind.WEBHOOK:
+        raise ConfigError(
+            f"expected no signing secret at {path} in {place}, as only `webhook` signs what it sends; found "
+            f"one for `{channel.kind}`: take it out"
         )
 
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from drainwatch.alerts.channel import SLACK_API, TELEGRAM_API
+from drainwatch.alerts.channel import Channel as Target
+from drainwatch.alerts.extra import check as check_apprise
 from drainwatch.config.agree import given_sources
 from drainwatch.config.settings import Account, Channel, ChannelKind, Url, Watch
 from drainwatch.errors import ConfigError
@@ -18,6 +21,8 @@ LARGEST = 65_536
 """Bytes of a secret's file: more isn't a key."""
 
 _TELEGRAM_TOKEN = re.compile(r"\A[0-9]{5,20}:[A-Za-z0-9_-]{20,100}\Z")
+_SLACK_TOKEN = re.compile(r"\Axox[bp]-[A-Za-z0-9-]{10,200}\Z")
+_TOKENS = {ChannelKind.TELEGRAM: "the bot's token", ChannelKind.SLACK: "a bot's token (xoxb-...)"}
 _URL = re.compile(Url.__metadata__[0].pattern)  # type: ignore[attr-defined]
 
 
@@ -117,24 +122,41 @@ def store_url(watch: Watch, env: Mapping[str, str] | None = None) -> str:
     return f"{scheme}://{user}:{quote(password, safe='')}@{server}"
 
 
-def channel_url(channel: Channel, env: Mapping[str, str] | None = None) -> str:
-    """Read where a channel's messages go; made of the bot's token for Telegram.
+def channel_of(channel: Channel, env: Mapping[str, str] | None = None) -> Target:
+    """Make the channel that messages are sent to, with its secrets read.
 
     Raises
     ------
     SecretError
-        It can't be read, or isn't an https URL.
+        A secret can't be read, or isn't what such a channel has.
+    ConfigError
+        What is set doesn't go with what the secret turned out to be.
     """
+    given = {"name": channel.name, "kind": channel.kind.value, "chat_id": channel.chat_id}
     url = read_secret(channel, "url", env)
+    if channel.kind is ChannelKind.APPRISE:
+        target = Target(**given, url=url)
+        check_apprise(target)
+        return target
     if channel.kind is ChannelKind.TELEGRAM and _TELEGRAM_TOKEN.match(url):
-        return f"https://api.telegram.org/bot{url}/sendMessage"
+        return Target(**given, url=f"{TELEGRAM_API}/bot{url}")
+    if channel.kind is ChannelKind.SLACK:
+        token = url if _SLACK_TOKEN.match(url) else ""
+        if bool(token) != bool(channel.chat_id):
+            raise ConfigError(
+                f"expected chat_id, a channel's id, of channel `{channel.name}` with the token of a bot of "
+                f"Slack's, and none with a webhook's URL; found {'none' if token else 'one'}: "
+                f"{'add it' if token else 'take it out, or give the token'}"
+            )
+        if token:
+            return Target(**given, url=SLACK_API, token=token)
     if not url.startswith("http") or not _URL.match(url):
-        also = ", or the bot's token" if channel.kind is ChannelKind.TELEGRAM else ""
+        also = f", or {_TOKENS[channel.kind]}" if channel.kind in _TOKENS else ""
         raise SecretError(
             f"expected an https URL of channel `{channel.name}`{also}, found otherwise (not shown): "
             "copy it again from where the webhook was made"
         )
-    return url
+    return Target(**given, url=url, signing=read_secret(channel, "signing", env))
 
 
 def _one_line(text: str) -> bool:

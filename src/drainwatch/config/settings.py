@@ -26,6 +26,7 @@ class ChannelKind(StrEnum):
     DISCORD = "discord"
     TELEGRAM = "telegram"
     WEBHOOK = "webhook"
+    APPRISE = "apprise"
 
 
 class Severity(StrEnum):
@@ -268,11 +269,18 @@ class Channel(Section, frozen=True, kw_only=True):
     """A place where alerts go."""
 
     name: Annotated[Name, Meta(description="Your name for it. Each once.")]
-    kind: Annotated[ChannelKind, Meta(description="`webhook` gets the whole incident as JSON.")]
+    kind: Annotated[
+        ChannelKind,
+        Meta(
+            description="`webhook` gets the whole incident as JSON; `apprise` reaches e-mail, ntfy, "
+            "PagerDuty, Teams, Matrix and a hundred more, with `pip install 'drainwatch[apprise]'`."
+        ),
+    ]
     url_env: Annotated[
         EnvName,
         Meta(
-            description="Environment variable with the webhook's URL; for Telegram the bot's token is enough."
+            description="Environment variable with the webhook's URL; for a bot of Telegram's or Slack's its "
+            "token; for apprise its URL."
         ),
     ] = ""
     url_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = ""
@@ -280,10 +288,22 @@ class Channel(Section, frozen=True, kw_only=True):
     chat_id: Annotated[
         str,
         Meta(
-            pattern=r"\A(-?[0-9]{1,20}|@[A-Za-z0-9_]{4,40})?\Z",
-            title="a chat's number, or `@` and its name",
-            description="Telegram's chat.",
+            pattern=r"\A(-?[0-9]{1,20}|@[A-Za-z0-9_]{4,40}|[CDG][A-Z0-9]{5,20})?\Z",
+            title="a chat's number, or `@` and its name; for Slack a channel's id, such as `C0123456789`",
+            description="Telegram's chat, or the channel that a bot of Slack's writes to.",
         ),
+    ] = ""
+    signing_env: Annotated[
+        EnvName,
+        Meta(
+            description="Environment variable with the secret that requests to a `webhook` are signed with."
+        ),
+    ] = ""
+    signing_file: Annotated[
+        FileName, Meta(description="File with that secret, readable by you alone (chmod 600).")
+    ] = ""
+    signing_credential: Annotated[
+        CredentialName, Meta(description="systemd credential with that secret.")
     ] = ""
     severity: Annotated[
         Severity, Meta(description="`critical` leaves out incidents that are only a warning.")

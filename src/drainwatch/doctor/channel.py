@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import asyncio
 
-from drainwatch.config import Channel, channel_url
+from drainwatch.alerts.answer import Outcome
+from drainwatch.config import Channel, channel_of
 from drainwatch.doctor.tools import ANSWER_S, Check, Status, Tools
-from drainwatch.errors import ConfigError, DrainwatchError
+from drainwatch.errors import ConfigError
 
 
 async def check_channel(channel: Channel, tools: Tools, *, send: bool) -> Check:
     """Look whether an alert would get through."""
     name = f"channel {channel.name}"
     try:
-        url = channel_url(channel, tools.env)
+        target = channel_of(channel, tools.env)
     except ConfigError as error:
         return Check(name, Status.FAIL, str(error))
     if not send:
-        advice = "`--send` sends a test message."
+        advice = "`--send`, or `drainwatch alerts test`, sends a test message."
         return Check(name, Status.SKIPPED, "its URL is there; nothing was sent", advice)
     try:
         async with asyncio.timeout(ANSWER_S):
-            await tools.send(channel, url)
-    except (DrainwatchError, TimeoutError) as error:
-        advice = f"Make the webhook anew at {channel.kind}, and test it again."
-        return Check(name, Status.FAIL, str(error) or f"no answer in {ANSWER_S:g} s", advice)
+            answer = await tools.send(target)
+    except TimeoutError:
+        return Check(name, Status.FAIL, f"no answer in {ANSWER_S:g} s", _advice(channel))
+    if answer.outcome is not Outcome.ARRIVED:
+        return Check(name, Status.FAIL, answer.reason, _advice(channel))
     return Check(name, Status.OK, "took a test message: look whether you see it")
+
+
+def _advice(channel: Channel) -> str:
+    return f"Correct that, and look again: drainwatch alerts test --channel '{channel.name}'."

@@ -10,7 +10,9 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from drainwatch.config import Account, Channel, Settings
+from drainwatch.alerts.answer import Answer
+from drainwatch.alerts.channel import Channel
+from drainwatch.config import Account, Settings
 from drainwatch.rows import Balance, Fill, Market
 from drainwatch.venues.protocol import Credentials
 
@@ -106,5 +108,5 @@ class Tools:
     rest: Callable[[Account, Credentials | None], Venue]
     hear: Callable[[Account, Credentials | None, Collection[str]], Awaitable[Heard]] | None
     """Opens an account's streams until they stand, or time is up; raises VenueError. None: can't."""
-    send: Callable[[Channel, str], Awaitable[None]]
-    """Sends a test message to a channel's URL; raises DrainwatchError, without the URL in it."""
+    send: Callable[[Channel], Awaitable[Answer]]
+    """Sends a test message to a channel."""

@@ -190,24 +190,31 @@ def to_text(incident: Incident, fills: Fills | FillTable | None = None) -> str:
     """
     table = fills if isinstance(fills, FillTable) else FillTable(fills)
     lines = [f"{severity_of(incident).upper()}: {money_gone(incident)}", f"Now: {what_now(incident)}"]
-    reasons: Sequence[Mapping[str, Any]] = incident.get("reasons") or ()
-    if reasons:
+    why = reasons(incident)
+    if why:
         lines.append("Why:")
-    for place, reason in enumerate(reasons[:MAX_REASONS], 1):
-        said = words.upper_first(words.clean(reason.get("text"), 300))
-        facts = "" if "(usual" in said else reason_facts(reason)
-        lines.append(f"  {place}. {said} [{facts}]" if said and facts else f"  {place}. {said or facts}")
-    lines += [f"{name}: {value}" for name, value in _facts(incident, table)]
+    lines += [f"  {place}. {reason}" for place, reason in enumerate(why, 1)]
+    lines += [f"{name}: {value}" for name, value in facts(incident, table)]
     return "\n".join(lines)
 
 
-def _facts(incident: Incident, table: FillTable) -> list[tuple[str, str]]:
+def reasons(incident: Incident) -> list[str]:
+    """Write the strongest reasons, a line each, with their figures where the sentence has none."""
+    lines = []
+    for reason in (incident.get("reasons") or ())[:MAX_REASONS]:
+        said = words.upper_first(words.clean(reason.get("text"), 300))
+        figures = "" if "(usual" in said else reason_facts(reason)
+        lines.append(f"{said} [{figures}]" if said and figures else said or figures)
+    return lines
+
+
+def facts(incident: Incident, table: FillTable) -> list[tuple[str, str]]:
     """List what is known of an incident: name and value."""
     kind, at_first = kind_of(incident), words.kind_of(incident.get("kind"))
     what = kind.title + ("" if at_first is kind else f"; at the alert: {at_first.title}")
     off = how_far_off(incident, table)
     pairs = words.listing(incident.get("symbols") or (), noun="pair")
-    facts = [
+    found = [
         ("What", what),
         ("Where", f"{pairs}: {count_sides(incident.get('fills') or ())}{', ' + off if off else ''}"),
         ("When", when(incident)),
@@ -215,9 +222,9 @@ def _facts(incident: Incident, table: FillTable) -> list[tuple[str, str]]:
     score = words.as_float(incident.get("score"))
     if math.isfinite(score):
         rare = words.rarity(incident.get("p_value"))
-        facts.append(("Score", words.number(score) + (f": {rare}" if rare else "")))
-    facts.append(("Incident", words.clean(incident.get("id"))))
-    return facts
+        found.append(("Score", words.number(score) + (f": {rare}" if rare else "")))
+    found.append(("Incident", words.clean(incident.get("id"))))
+    return found
 
 
 def count_sides(fills: Sequence[Mapping[str, Any]]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from drainwatch.errors import ConfigError
-from drainwatch.store.base import Posted, Store, Told
+from drainwatch.store.base import Store
 from drainwatch.store.marks import Mark, Silence, State, What, state_of
-from drainwatch.store.proof import Judgement
+from drainwatch.store.outbox import Posted, Told
+from drainwatch.store.proof import JudgedBy, Judgement
 
 __all__ = [
+    "JudgedBy",
     "Judgement",
     "Mark",
     "Posted",

@@ -9,15 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice
 from drainwatch.rows import Fill
-from drainwatch.store import encoding, marks, proof
+from drainwatch.store import encoding, marks, outbox, proof
 
-SCHEMA: Final = 2
+SCHEMA: Final = 4
 """Version of the tables. A change of what they mean makes a new one, and `STEPS` leads to it."""
 
 PAGE: Final = 500
@@ -47,7 +46,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, content {bytes} NOT NULL)
 """
 """The tables of schema 1. `facts` holds the named values."""
 
-STEPS: Final = {2: f"{marks.TABLES};{proof.TABLES}"}
+STEPS: Final = {2: marks.TABLES, 3: outbox.TABLES, 4: proof.TABLES}
 """What each later schema added to the one before it."""
 
 ADD_FILLS: Final = "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content)"
@@ -56,50 +55,12 @@ NEWEST_ENTRY: Final = (
     "SELECT COALESCE(MAX(number), 0) FROM journal UNION ALL SELECT COALESCE(MAX(number), 0) FROM snapshots"
 )
 
-WAITING: Final = 0
-DELIVERED: Final = 1
-GIVEN_UP: Final = 2
-
-_WAITS: Final = (
-    "SELECT number, key, channel, rank, content, posted_ns, attempts FROM outbox "
-    "WHERE state = 0 AND due_ns <= ?"
-)
 _PART: Final = nullcontext()
 
 _KINDS: Final = {"i": int, "t": str, "b": bytes}
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A message in the outbox."""
-
-    number: int
-    key: str
-    channel: str
-    rank: int
-    body: bytes = field(repr=False)
-    posted_ns: int
-    attempts: int = 0
-    """How often sending it has failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What became of a message of the outbox."""
-
-    key: str
-    channel: str
-    posted_ns: int
-    state: int
-    """`WAITING`, `DELIVERED` or `GIVEN_UP`."""
-    settled_ns: int | None
-    """When it arrived or was given up."""
-    attempts: int
-    reason: str
-    """Why the last try failed; else empty."""
-
-
-class Store(marks.Marks, proof.Proof, ABC):
+class Store(marks.Marks, outbox.Outbox, proof.Proof, ABC):
     """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox, marks.
 
     Synchronous: a call takes tens of microseconds and belongs to the thread that opened the store. Each
@@ -201,6 +162,10 @@ class Store(marks.Marks, proof.Proof, ABC):
     def _forget(self) -> None:
         """Make sure that the next entry's number is read from the database."""
         self._last_entry = -1
+
+    def newest_entry(self) -> int:
+        """Give the number of the last entry ever written; 0 where none was."""
+        return self._newest_entry()
 
     def _newest_entry(self) -> int:
         """Give the number of the last entry ever written, also when it was pruned since."""
@@ -388,129 +353,6 @@ class Store(marks.Marks, proof.Proof, ABC):
         rows = self._read("t", "SELECT content FROM notices ORDER BY number")
         return [encoding.from_json(content, Notice) for (content,) in rows]
 
-    # --- outbox ----------------------------------------------------------------------------------
-
-    def post(self, key: str, channel: str, rank: int, body: bytes, now_ns: int) -> bool:
-        """Put a message in the outbox; False where this channel has had one of this key.
-
-        Rank 0 goes before rank 1, and so on; at the same rank the earlier goes first.
-        """
-        names = encoding.to_text(key), encoding.to_text(channel)
-        with self._writing():
-            return bool(
-                self._change(
-                    "INSERT INTO outbox "
-                    "(key, channel, rank, content, posted_ns, due_ns, attempts, state, reason) "
-                    "VALUES (?, ?, ?, ?, ?, ?, 0, 0, '') ON CONFLICT (key, channel) DO NOTHING",
-                    *names,
-                    rank,
-                    body,
-                    now_ns,
-                    now_ns,
-                )
-            )
-
-    def due(self, now_ns: int, limit: int = 100, channel: str | None = None) -> list[Posted]:
-        """Give what is to be sent now, by rank, then time: of one channel, or of all."""
-        one, values = _of(channel)
-        rows = self._read(
-            "ittibii",
-            f"{_WAITS}{one} ORDER BY rank, posted_ns, number LIMIT ?",
-            encoding.to_integer(now_ns),
-            *values,
-            limit,
-        )
-        return [_posted(*row) for row in rows]
-
-    def next_due_ns(self, channel: str | None = None) -> int | None:
-        """Say when the next message is to be sent (it may be past); None where none waits."""
-        one, values = _of(channel)
-        query = f"SELECT due_ns FROM outbox WHERE state = 0{one} ORDER BY due_ns LIMIT 1"  # noqa: S608
-        rows = self._read("i", query, *values)
-        return rows[0][0] if rows else None
-
-    def waiting(self) -> dict[str, int]:
-        """Count what still waits, by channel; a channel without any is absent."""
-        rows = self._read("ti", "SELECT channel, COUNT(*) FROM outbox WHERE state = 0 GROUP BY channel")
-        return {encoding.from_text(channel): count for channel, count in rows}
-
-    def delivered(self, posted: Posted, now_ns: int) -> None:
-        """Note that a message has arrived. Its key is remembered, its body isn't."""
-        self._settle(posted, DELIVERED, now_ns, "")
-
-    def failed(self, posted: Posted, retry_at_ns: int | None, reason: str, now_ns: int = 0) -> None:
-        """Note that sending failed: try again from a time on, or (None) never.
-
-        `reason` is kept: it must hold no secret.
-        """
-        if retry_at_ns is None:
-            self._settle(posted, GIVEN_UP, now_ns, reason)
-            return
-        with self._writing():
-            self._change(
-                "UPDATE outbox SET due_ns = ?, attempts = attempts + 1, reason = ? "
-                "WHERE number = ? AND state = 0",
-                encoding.to_integer(retry_at_ns),
-                encoding.to_text(reason),
-                posted.number,
-            )
-
-    def hurry(self, channel: str, now_ns: int) -> None:
-        """Make everything that waits for a retry on a channel due: it works again."""
-        with self._writing():
-            self._change(
-                "UPDATE outbox SET due_ns = ? WHERE state = 0 AND channel = ? AND due_ns > ?",
-                now_ns,
-                encoding.to_text(channel),
-                now_ns,
-            )
-
-    def given_up(self) -> list[tuple[Posted, str]]:
-        """Give what was never delivered and won't be, without the body, each with the reason."""
-        rows = self._read(
-            "ittibiit",
-            "SELECT number, key, channel, rank, content, posted_ns, attempts, reason FROM outbox "
-            "WHERE state = ? ORDER BY number",
-            GIVEN_UP,
-        )
-        return [(_posted(*row[:-1]), encoding.from_text(row[-1])) for row in rows]
-
-    def told(self, begin: str) -> list[Told]:
-        """Give what became of the messages whose key begins so, in the order in which they were posted."""
-        start = encoding.to_text(begin)
-        rows = self._read(
-            "ttiiiit",
-            "SELECT key, channel, posted_ns, state, COALESCE(settled_ns, 0), attempts, reason FROM outbox "
-            "WHERE SUBSTR(key, 1, ?) = ? ORDER BY posted_ns, number",
-            len(start),
-            start,
-        )
-        return [
-            Told(
-                *map(encoding.from_text, (key, channel)),
-                posted_ns=posted_ns,
-                state=state,
-                settled_ns=settled_ns or None,
-                attempts=attempts,
-                reason=encoding.from_text(reason),
-            )
-            for key, channel, posted_ns, state, settled_ns, attempts, reason in rows
-        ]
-
-    def _settle(self, posted: Posted, state: int, now_ns: int, reason: str) -> None:
-        tries = 0 if state == DELIVERED else 1
-        with self._writing():
-            self._change(
-                "UPDATE outbox SET state = ?, settled_ns = ?, content = ?, attempts = attempts + ?, "
-                "reason = ? WHERE number = ? AND state = 0",
-                state,
-                now_ns,
-                b"",
-                tries,
-                encoding.to_text(reason),
-                posted.number,
-            )
-
     # --- named values ----------------------------------------------------------------------------
 
     def value(self, name: str) -> bytes | None:
@@ -545,15 +387,3 @@ class _Transaction(AbstractContextManager[None]):
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._store._leave(keep=kind is None)  # noqa: SLF001 its other half
-
-
-def _of(channel: str | None) -> tuple[str, list[object]]:
-    """Give the condition for one channel, or for all, and its values."""
-    return ("", []) if channel is None else (" AND channel = ?", [encoding.to_text(channel)])
-
-
-def _posted(
-    number: int, key: str, channel: str, rank: int, body: bytes, posted_ns: int, attempts: int
-) -> Posted:
-    names = encoding.from_text(key), encoding.from_text(channel)
-    return Posted(number, *names, rank=rank, body=body, posted_ns=posted_ns, attempts=attempts)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from drainwatch.store import encoding
@@ -18,7 +19,7 @@ CREATE TABLE judgements (
 );
 CREATE TABLE stretches (number {serial}, first {integer} NOT NULL, last {integer} NOT NULL)
 """
-"""What schema 2 has beyond schema 1, beside the marks."""
+"""What schema 4 has beyond schema 3."""
 
 Key = tuple[str, str, str, str, str | None, str]
 """Of a fill: exchange, account, symbol, id, order, side."""
@@ -48,6 +49,21 @@ class Judgement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """In the quote currency."""
     currency: str = ""
     """The quote currency."""
+
+
+class JudgedBy(Struct, frozen=True, kw_only=True):
+    """By what a watch judged from a time on."""
+
+    from_ns: int
+    drainwatch: str
+    """Version."""
+    model: str
+    """SHA-256 of the model's arrays."""
+    false_alarms_per_month: float
+    quiet_hours: float
+
+
+_JUDGES: Final = "judged_by"
 
 
 class Proof(ABC):
@@ -82,6 +98,25 @@ class Proof(ABC):
             encoding.to_text(incident),
         )
         return [encoding.from_json(content, Judgement) for (content,) in rows]
+
+    @abstractmethod
+    def value(self, name: str) -> bytes | None: ...
+
+    @abstractmethod
+    def set_value(self, name: str, value: bytes) -> None: ...
+
+    def note_judge(self, judge: JudgedBy) -> None:
+        """Keep by what is judged from now on, unless it is what was judged by before."""
+        with self._writing():
+            before = self.judges()
+            if before and msgspec.structs.replace(before[-1], from_ns=judge.from_ns) == judge:
+                return
+            self.set_value(_JUDGES, msgspec.json.encode([*before, judge]))
+
+    def judges(self) -> list[JudgedBy]:
+        """Give by what was judged, and from when on, in order."""
+        kept = self.value(_JUDGES)
+        return [] if kept is None else encoding.from_json(kept.decode(), list[JudgedBy])
 
     def hold_entries(self, first: int, last: int) -> None:
         """Never drop the journal's entries from `first` to `last`, whatever saved states cover."""

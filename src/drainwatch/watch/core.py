@@ -319,6 +319,11 @@ class Core:
             self._told[incident["id"]] = incident
         self._outcome.incidents += kept
 
+    @property
+    def fresh(self) -> list[Verdict]:
+        """Verdicts that `judge` hasn't given yet: those of what it is about to tell."""
+        return self._outcome.verdicts
+
     def oldest_unkept_ns(self, account: str) -> int | None:
         """Time of the oldest fill of an account that isn't in the journal yet; None: all are."""
         times = [self.intake.oldest_fill_ns(account)]

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from drainwatch import __version__
-from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.delivery import Delivery
 from drainwatch.botlogs.freqtrade import FreqtradeLog
 from drainwatch.botlogs.hummingbot import HummingbotLog
 from drainwatch.botlogs.log import follow
-from drainwatch.config import Account, Settings, channel_url, credentials_of, store_url
+from drainwatch.config import Account, Settings, channel_of, credentials_of, store_url
 from drainwatch.engine import Engine
 from drainwatch.errors import ConfigError
 from drainwatch.events import NS_PER_MS, NS_PER_S, Names
@@ -26,7 +25,7 @@ from drainwatch.notices import Notice, NoticeKind
 from drainwatch.sockets.door import read_or_make_token
 from drainwatch.sockets.inlet import Inlet
 from drainwatch.sockets.outlet import Outlet
-from drainwatch.store import open_store
+from drainwatch.store import JudgedBy, open_store
 from drainwatch.tape import FrameRecorder, Strand
 from drainwatch.venues.catalogue import NATIVE
 from drainwatch.venues.clock import SystemClock
@@ -85,10 +84,7 @@ class Watch:
             )
 
         warm_up(new_engine)
-        channels = [
-            Channel(name=c.name, kind=c.kind.value, url=channel_url(c, environ), chat_id=c.chat_id)
-            for c in settings.channels
-        ]
+        channels = [channel_of(channel, environ) for channel in settings.channels]
         severities = {c.name: c.severity.value for c in settings.channels}
         warned, alarmed = channels_from(channels, severities)
         self.store = open_store(store_url(settings.watch, environ))
@@ -149,6 +145,15 @@ class Watch:
     async def run(self) -> None:
         """Come back to where the journal ends, then watch until cancelled; ends with a snapshot."""
         self.hub.resume()
+        self.store.note_judge(
+            JudgedBy(
+                from_ns=self.clock.now_ns(),
+                drainwatch=__version__,
+                model=self._judged_by["model"],
+                false_alarms_per_month=self._judged_by["false_alarms_per_month"],
+                quiet_hours=self._judged_by["quiet_hours"],
+            )
+        )
         if self.recorder is not None:
             self.hub.record(self.recorder, self._judged_by)
         settings = self.settings
