@@ -1,1 +1,1 @@
-"""Case files: what is known of one incident, for the exchange and the police, to print and to check."""
+"""Case files: what is known of one incident, to print and to check, for the exchange and the police."""

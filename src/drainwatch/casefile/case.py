@@ -128,19 +128,21 @@ class Case(Struct, kw_only=True):
 
 MEANING: Final = {
     "price, amount, cost, fee": "As the exchange wrote them, character by character, where `exact` is true.",
-    "fair price": "What a unit was worth at that moment by other witnesses than the fill itself: this market's "
-    "quotes and prints before it, other markets of the same coins, the exchange's own mark price. None of them "
-    "is believed alone when another contradicts it, and only what was known before the fill counts.",
-    "deviation": "How much worse than the fair price the fill was for the account, in hundredths of a per cent "
-    "(bps): side x (price - fair price) / fair price, where side is 1 for a buy and -1 for a sell.",
-    "loss": "Deviation x what the fill was worth, in the quote currency, summed over fills where it is a loss. "
-    "Fees are apart, but for an incident of the kind fee_churn, whose loss they are. Fills that were to the "
-    "account's advantage aren't taken off.",
+    "fair price": "What a unit was worth at that moment by other witnesses than the fill itself: this "
+    "market's quotes and prints before it, other markets of the same coins, the exchange's own mark price. "
+    "None of them is believed alone when another contradicts it, and only what was known before the fill "
+    "counts.",
+    "deviation": "How much worse than the fair price the fill was for the account: side x (price - fair "
+    "price) / fair price, where side is 1 for a buy and -1 for a sell; in evidence.json in basis points, "
+    "hundredths of a per cent.",
+    "loss": "Deviation x what the fill was worth, in the quote currency, summed over fills where it is a "
+    "loss. Fees are apart, but for an incident of the kind fee_churn, whose loss they are. Fills that were "
+    "to the account's advantage aren't taken off.",
     "share": "Loss divided by all that the account held just before the first fill.",
-    "score": "How rare such a fill is: harmless trading reaches a score x about 10^-x times in a month of an "
-    "account. The p-value is the chance that a harmless month of an account holds a fill scored so high.",
-    "time": "UTC. The exchange's own time for fills and what follows from them, the clock of the machine that "
-    "watched for messages and marks.",
+    "score": "How rare such a fill is: harmless trading reaches a score x about 10^-x times in a month of "
+    "an account. The p-value is the chance that a harmless month of an account holds a fill scored so high.",
+    "time": "UTC. The exchange's own time for fills and what follows from them, the clock of the machine "
+    "that watched for messages and marks.",
 }
 
 

@@ -120,8 +120,8 @@ def _fills(
         )
     if unjudged:
         missing.append(
-            f"Of {unjudged} of {len(fills)} fills the fair value wasn't kept: they were judged by a drainwatch "
-            "that didn't keep it."
+            f"Of {unjudged} of {len(fills)} fills the fair value wasn't kept: they were judged by a "
+            "drainwatch that didn't keep it."
         )
     return fills, times
 
@@ -173,8 +173,8 @@ def _market(
             yield around
     if gone:
         missing.append(
-            f"Of {gone} stretches of market data around fills the journal has no more, or not all: they were "
-            "dropped with saved states by an older drainwatch, or there were more fills than it keeps them for."
+            f"Of {gone} stretches of market data around fills the journal has no more, or not all: an older "
+            "drainwatch dropped them with saved states, or there were more fills than it keeps them for."
         )
     if left <= 0:
         missing.append(

@@ -204,7 +204,7 @@ def close(
     debug: Debug = False,
 ) -> None:
     """Close one: it was real, and it is dealt with."""
-    said = "Closed {}. Reminders end; should it go on, you hear of it when its loss doubles or it becomes critical."
+    said = "Closed {}. Reminders end; should it go on, you hear when its loss doubles or it becomes critical."
     _mark(incident_id, "closed", reason, said, store, config, debug=debug)
 
 
@@ -226,6 +226,67 @@ def false_alarm(
         "but not told from now on, within limits; criticals are always told."
     )
     _mark(incident_id, "false_alarm", reason, said, store, config, debug=debug)
+
+
+@incidents.command()
+def export(
+    incident_id: Id,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the evidence.")],
+    replayed: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="What a replay or rerun wrote, instead of a store."),
+    ] = None,
+    fills: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="With --from: the replayed fills, for the exchange's own words."),
+    ] = None,
+    trades: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With --from: the replayed public trades.")
+    ] = None,
+    quotes: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With --from: the replayed quotes.")
+    ] = None,
+    store: StoreUrl = None,
+    config: ConfigPath = None,
+    debug: Debug = False,
+) -> None:
+    """Write the evidence, for the exchange and the police.
+
+    evidence.html to read and print, evidence.json with all of it, SHA256SUMS. Nothing secret is in it, but
+    the account's fills are.
+    """
+    with Screen(debug=debug) as screen:
+        from drainwatch.casefile.write import write_case
+        from drainwatch.report import words
+
+        tables = {"fills": fills, "trades": trades, "quotes": quotes}
+        if replayed is not None:
+            if store is not None:
+                raise typer.BadParameter("expected either --from or --store, found both", param_hint="--from")
+            from drainwatch.casefile import from_replay
+
+            every = from_replay.read_incidents(replayed)
+            where = str(replayed / "incidents.jsonl")
+            incident = find(every, incident_id, lambda one: str(one["id"]), "an incident", where)
+            case = from_replay.case_of(replayed, incident, time.time_ns(), tables)
+        else:
+            if any(tables.values()):
+                raise typer.BadParameter(
+                    "expected tables only beside --from, found them without: a store has its own",
+                    param_hint="--fills",
+                )
+            from drainwatch.casefile import from_store
+
+            with kept(config, store) as (opened, _):
+                case = from_store.case_of(opened, _found(opened, incident_id), time.time_ns())
+        digests = write_case(case, out)
+        count = words.plural(len(case.fills), "fill")
+        screen.out(f"Evidence of incident {words.clean(case.incident['id'])}: {count}.")
+        for name, digest in digests.items():
+            screen.out(f"{digest}  {out / name}")
+        for line in case.missing:
+            screen.prose(f"Not in it: {line}")
+        screen.prose("Keep these hashes elsewhere, too: with them you show later that nothing was changed.")
 
 
 def _mark(

@@ -100,10 +100,12 @@ class Proof(ABC):
         return [encoding.from_json(content, Judgement) for (content,) in rows]
 
     @abstractmethod
-    def value(self, name: str) -> bytes | None: ...
+    def value(self, name: str) -> bytes | None:
+        """Give a named value; None where it was never set."""
 
     @abstractmethod
-    def set_value(self, name: str, value: bytes) -> None: ...
+    def set_value(self, name: str, value: bytes) -> None:
+        """Keep a named value in place of the one before."""
 
     def note_judge(self, judge: JudgedBy) -> None:
         """Keep by what is judged from now on, unless it is what was judged by before."""
