@@ -24,6 +24,7 @@ from drainwatch.casefile.case import (
     timeline_of,
 )
 from drainwatch.errors import InputError
+from drainwatch.events import NS_PER_MS
 
 AROUND_NS: Final = 60_000_000_000
 """So much before and after a fill is shown of its market."""
@@ -96,7 +97,7 @@ def case_of(folder: Path, incident: Mapping[str, Any], now_ns: int, tables: Mapp
     missing.append("By which model it was judged: the report beside the replay names it.")
     return sealed(
         Case(
-            made_at=iso(now_ns),
+            made_at=iso(now_ns // NS_PER_MS * NS_PER_MS),
             origin={"kind": "replay", "drainwatch": __version__, "files": hashes},
             judged_by={},
             incident=dict(incident),

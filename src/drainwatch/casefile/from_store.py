@@ -21,6 +21,7 @@ from drainwatch.casefile.case import (
     sealed,
     timeline_of,
 )
+from drainwatch.events import NS_PER_MS
 from drainwatch.rows import Candle, Fill, Quote, Row, Trade
 from drainwatch.store import Judgement, Store, Told, state_of
 from drainwatch.store.outbox import DELIVERED, GIVEN_UP, PUT_TOGETHER
@@ -63,7 +64,7 @@ def case_of(store: Store, incident: dict[str, Any], now_ns: int) -> Case:
         missing.append("No message of this incident was posted: no channel was set, or it was held back.")
     return sealed(
         Case(
-            made_at=iso(now_ns),
+            made_at=iso(now_ns // NS_PER_MS * NS_PER_MS),
             origin={"kind": "watch", "drainwatch": __version__},
             judged_by=judged_by,
             incident=incident,

@@ -23,6 +23,9 @@ MOST_MARKET_ROWS: Final = 12
 MOST_ID: Final = 200
 """Longest id shown, in characters: an id that is cut is no evidence, but a page isn't for megabytes."""
 
+LONG: Final = 28
+"""Characters from which on a number is broken over lines."""
+
 Case = Mapping[str, Any]
 """`casefile.Case` as plain data."""
 
@@ -57,6 +60,7 @@ def to_html(case: Case, digest: str) -> str:
         judged_by=[(words.spoken(name), words.clean(value)) for name, value in case["judged_by"].items()],
         hashes=_hashes(case, digest),
         style=_style(),
+        LONG=LONG,
     )
 
 
