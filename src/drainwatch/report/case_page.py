@@ -116,7 +116,9 @@ def _fill(place: int, fill: Mapping[str, Any]) -> dict[str, Any]:
         + (f" {words.clean(fill['exchange'])}" if fill["exchange"] else ""),
         "side": "buy" if fill["side"] == "buy" else "sell",
         "how": " ".join(words.clean(fill[name], 20) for name in ("type", "taker_or_maker") if fill[name]),
-        "price": price if fill["exact"] or fill["price"] is None else f"about {words.price(fill['price'])}",
+        "price": price
+        if fill["exact"] or fill["price"] is None
+        else f"about {words.price(float(fill['price']))}",
         "amount": _id(fill["amount"]) or "unknown",
         "cost": _id(fill["cost"]),
         "fee": fee,
@@ -212,8 +214,8 @@ def _number(value: Any) -> str:
 def _hashes(case: Case, digest: str) -> list[tuple[str, str]]:
     rows = [("evidence.json", digest)]
     rows += [(f"{name} in it", value) for name, value in case["hashes"].items()]
-    rows += [(words.clean(name), value) for name, value in (case["origin"].get("files") or {}).items()]
-    return rows
+    rows += list((case["origin"].get("files") or {}).items())
+    return [(words.clean(name), words.clean(value)) for name, value in rows]
 
 
 @cache

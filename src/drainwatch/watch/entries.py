@@ -47,7 +47,8 @@ def number_at(store: Keeper, at_ns: int, newest: int) -> int:
             low = found[0]
         else:
             high = middle
-    return low + 1
+    first = store.entry_after(low)
+    return newest + 1 if first is None or first[0] > newest else first[0]
 
 
 def _last_ns(content: bytes) -> int | None:
