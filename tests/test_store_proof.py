@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
-from drainwatch.store import Judgement, open_store
+from drainwatch.store import JudgedBy, Judgement, open_store
 
 MakeUrl = Callable[[], str]
 
@@ -50,6 +51,21 @@ def test_judgements_come_back_exactly_and_the_first_word_counts(make_url: MakeUr
     assert store.judgements("i") == [judgement(2), judgement(1), blind]
     assert store.judgements("other") == [judgement(1, incident="other")]
     assert store.judgements("none") == []
+    store.close()
+
+
+def test_by_what_was_judged_is_kept_when_it_changes(make_url: MakeUrl) -> None:
+    store = open_store(make_url())
+    assert store.judges() == []
+    first = JudgedBy(from_ns=1, drainwatch="1", model="ab", false_alarms_per_month=0.1, quiet_hours=6.0)
+    store.note_judge(first)
+    store.note_judge(msgspec.structs.replace(first, from_ns=5))  # a restart
+    assert store.judges() == [first]
+    other = msgspec.structs.replace(first, from_ns=7, model="cd")
+    store.note_judge(other)
+    again = msgspec.structs.replace(first, from_ns=9)
+    store.note_judge(again)
+    assert store.judges() == [first, other, again]
     store.close()
 
 

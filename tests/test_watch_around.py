@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
+import msgspec
+import pytest
+
+from drainwatch.casefile.from_store import case_of
+from drainwatch.config import Settings
 from drainwatch.events import NS_PER_S, FillKey
 from drainwatch.incidents import Member
-from drainwatch.rows import Quote
+from drainwatch.model import default_model_path, load_model
+from drainwatch.replay import new_engine
+from drainwatch.rows import Balance, Fill, Quote, Row
+from drainwatch.store import Store, open_store
 from drainwatch.watch.around import MOST_FILLS, Around, spans
+from drainwatch.watch.core import Core
+
+T0 = 1_760_000_000 * NS_PER_S
+MODEL = load_model(default_model_path())
 
 STEP_S = 20
 """Between entries."""
@@ -82,3 +96,65 @@ def test_nothing_is_held_of_an_empty_journal() -> None:
 
 def test_stretches_that_touch_are_one() -> None:
     assert spans([(5, 6), (1, 2), (2, 4), (8, 9), (1, 1)]) == [(1, 4), (5, 6), (8, 9)]
+
+
+# --- a real watch's desk, through saved states and a kill ------------------------------------------------
+
+
+def rows() -> list[Row]:
+    """An owner's fills at the market's price; then a thief's at three times and a third of it; then quiet."""
+    out: list[Row] = [Balance(exchange="x", account="a", currency="B", ts_ns=T0, total=100.0)]
+    for i in range(120):
+        at_ns = T0 + i * 10 * NS_PER_S
+        out.append(Quote(exchange="x", symbol="A/B", ts_ns=at_ns - 1_000, bid=0.99, ask=1.01))
+        stolen = 60 <= i < 64
+        if i < 20 or stolen:
+            price, side = (("3", "buy"), ("0.3", "sell"))[i % 2] if stolen else ("1", "buy")
+            out.append(
+                Fill(
+                    exchange="x", account="a", symbol="A/B", id=str(i), order=str(i), ts_ns=at_ns, side=side,
+                    price=price, amount="1",
+                )
+            )  # fmt: skip
+    return out
+
+
+def watched(store: Store, told: Sequence[Row], *, killed_at: int = -1) -> None:
+    """Judge row by row, the state saved every five rows: what isn't held is dropped at once."""
+
+    def desk() -> Core:
+        return Core(lambda names: new_engine(MODEL, names, Settings()), store)
+
+    core = desk()
+    for number, row in enumerate(told):
+        if number == killed_at:
+            core = desk()
+            core.resume()
+        core.add(row, T0)
+        core.judge(T0 + 24 * 3_600 * NS_PER_S if number == len(told) - 1 else row_ns(row) + 5 * NS_PER_S)
+        if number % 5 == 4:
+            core.snapshot()
+
+
+def row_ns(row: Row) -> int:
+    assert isinstance(row, (Balance, Quote, Fill))
+    return row.ts_ns
+
+
+@pytest.mark.parametrize("killed_at", [-1, 83, 88, 93])
+def test_evidence_outlives_saved_states_and_a_kill(tmp_path: Path, killed_at: int) -> None:
+    """Hours after a drain the journal is long dropped; the evidence must still have what it needs."""
+    told = rows()
+    with closing(open_store(tmp_path / "watch.db")) as store:
+        watched(store, told, killed_at=killed_at)
+        (incident,) = store.incidents()
+        assert {f["id"] for f in incident["fills"]} == {"60", "61", "62", "63"}
+        judgements = store.judgements(incident["id"])
+        assert [j.key[3] for j in judgements] == [f["id"] for f in incident["fills"]]
+        assert [j.fair for j in judgements] == pytest.approx([1.0] * 4, abs=1e-3)
+        assert sum(max(j.loss or 0.0, 0.0) for j in judgements) == incident["loss"]
+        assert len(list(store.entries())) < 60  # of some 145: the rest was dropped
+        (around,) = case_of(store, incident, T0).market
+        assert around.kept == "whole"
+        wanted = [q for q in told if type(q) is Quote and 540 <= (q.ts_ns - T0) / NS_PER_S <= 690]
+        assert len(around.quotes) == len(wanted)

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from drainwatch.events import NS_PER_S
 from drainwatch.incidents import Member
+from drainwatch.store import Judgement
 from drainwatch.watch import entries
 
 AROUND_NS: Final = 60 * NS_PER_S
@@ -38,6 +39,13 @@ class Around:
             self._fills[member.incident] += 1
             if self._fills[member.incident] <= MOST_FILLS:
                 self._times.append(member.at_ns)
+
+    def recall(self, judgements: Iterable[Judgement], now_ns: int) -> None:
+        """Take up again, after a restart, fills whose surroundings weren't over at that time."""
+        for one in judgements:
+            self._fills[one.incident] += 1
+            if self._fills[one.incident] <= MOST_FILLS and one.at_ns + AROUND_NS >= now_ns:
+                self._times.append(one.at_ns)
 
     def hold(self, newest: int) -> None:
         """Hold what the journal has by now, which ends with entry `newest`.

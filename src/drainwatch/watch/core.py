@@ -67,6 +67,9 @@ class Keeper(Protocol):
     def add_judgements(self, judgements: Iterable[Judgement]) -> None:
         """Keep how fills of incidents were judged."""
 
+    def judgements(self, incident: str) -> list[Judgement]:
+        """Give how the fills of an incident were judged."""
+
     def hold_entries(self, first: int, last: int) -> None:
         """Never drop the journal's entries from `first` to `last`."""
 
@@ -360,6 +363,9 @@ class Core:
             self.journalled = number
             break
         self._told = {incident["id"]: incident for incident in self._store.incidents()}
+        for name, incident in self._told.items():
+            if incident["closed_at"] is None:
+                self._around.recall(self._store.judgements(name), self._last_ns)
         last_ns, last_fill = self._last_ns, ROWS_LAST
         self.intake = self._new_intake()
         count = 0

@@ -89,6 +89,11 @@ class NothingKept:
     def add_judgements(self, judgements: Iterable[Judgement]) -> None:
         """Keep none."""
 
+    def judgements(self, incident: str) -> list[Judgement]:
+        """Give none."""
+        del incident
+        return []
+
     def hold_entries(self, first: int, last: int) -> None:
         """Hold none."""
 
