@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import robbed
 from drainwatch.alerts.channel import Channel
-from drainwatch.alerts.outbox import post_incident
+from drainwatch.alerts.teller import Teller
 from drainwatch.config import Settings
 from drainwatch.engine import Engine
 from drainwatch.errors import StateError
@@ -94,7 +94,7 @@ def new_core(store: SqliteStore) -> Core:
     model = load_model(default_model_path())
 
     def post(incident: dict[str, Any], _before: dict[str, Any] | None) -> None:
-        post_incident(store, [CHANNEL], incident, 0)
+        Teller(store, [CHANNEL], [CHANNEL]).take(incident, 0)
 
     def engine(names: Names) -> Engine:
         return Engine(model.arrays, model.card.get("features", ()), names, quiet_hours=1.0)

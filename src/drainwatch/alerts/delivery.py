@@ -23,10 +23,10 @@ import msgspec
 from drainwatch.alerts import outbox
 from drainwatch.alerts.answer import Answer, Outcome
 from drainwatch.alerts.channel import Channel
-from drainwatch.alerts.lanes import Lane, Line
+from drainwatch.alerts.lanes import ORDERED_TRIES, Lane, Line
 from drainwatch.alerts.message import UPDATE, Message, repeated
 from drainwatch.alerts.pace import Pace, limits_of
-from drainwatch.alerts.send import TIMEOUT_S, no_answer, send
+from drainwatch.alerts.send import TIMEOUT_S, send
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.store import Posted, Store
@@ -46,8 +46,6 @@ GIVE_UP_TRIES: Final = 10
 TROUBLE_NS: Final = 10 * 60 * NS_PER_S
 """So long a channel may fail before the other channels are told."""
 DAY_NS: Final = 24 * 3_600 * NS_PER_S
-ORDERED_TRIES: Final = 5
-"""So often a message is tried before those after it; then they may pass: it may be what isn't taken."""
 
 _SHOWN: Final = ("opened", "grew", "escalated", "closed", "acknowledged")
 """What a later message may change."""
@@ -123,10 +121,15 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises nothing else."""
+        lanes = [lane for line in self._lines.values() for lane in line.lanes]
         with suppress(StateError):  # then each channel meets it too, and tells
             self._give_up_strangers()
+            now_ns = self._clock.now_ns()
+            for line in self._lines.values():
+                line.resume(self._store, now_ns)
+            for lane in lanes:
+                lane.resume(self._store, now_ns + int(LONGEST_PAUSE_S * NS_PER_S))
         async with self._session() as session:
-            lanes = [lane for line in self._lines.values() for lane in line.lanes]
             tasks = [asyncio.create_task(self._serve(lane, session)) for lane in lanes]
             try:
                 # without a channel there is nothing to do, but a task that ends looks like one that died
@@ -191,7 +194,9 @@ class Delivery:
         line.pace.note(self._clock.now_ns(), urgent=lane.urgent)
         store.begin(posted)
         reply_to = shown if message.what in ("escalated", "reminder") else None
-        answer = await self._try(session, line.channel, message, posted.key, earlier, reply_to)
+        answer = await send(
+            session, line.channel, message, posted.key, self._clock.now_ns, earlier, reply_to
+        )
         self.counts[line.channel.name, answer.outcome] += 1
         now_ns = self._clock.now_ns()
         if answer.wait_s:
@@ -208,28 +213,6 @@ class Delivery:
             self._refused(line, posted, answer.reason)
         else:
             self._retry(lane, posted, answer, now_ns)
-
-    async def _try(
-        self,
-        session: aiohttp.ClientSession,
-        channel: Channel,
-        message: Message,
-        key: str,
-        earlier: str | None,
-        reply_to: str | None,
-    ) -> Answer:
-        """Send, and wait for an answer as long as the clock allows."""
-        sending = asyncio.create_task(
-            send(session, channel, message, key, self._clock.now_ns, earlier, reply_to)
-        )
-        limit = asyncio.create_task(self._sleep(TIMEOUT_S))
-        try:
-            await asyncio.wait({sending, limit}, return_when=asyncio.FIRST_COMPLETED)
-            return sending.result() if sending.done() else no_answer()
-        finally:
-            for task in (sending, limit):
-                task.cancel()
-            await asyncio.gather(sending, limit, return_exceptions=True)
 
     def _note_arrivals(self, lane: Lane) -> None:
         """Note what arrived; what couldn't be noted is kept in mind, so that it isn't sent again."""

@@ -23,6 +23,8 @@ OWN_A_MINUTE: Final = 5
 """So many warnings and notices a minute have a message of their own on a chat; more are put together ..."""
 MINUTE_NS: Final = 60 * NS_PER_S
 """... at most once in such a time."""
+ORDERED_TRIES: Final = 5
+"""So often a message is tried before those after it; then they may pass: it may be what isn't taken."""
 BATCH: Final = 250
 """So many are put together at once: nothing else runs meanwhile."""
 YIELD_NS: Final = NS_PER_S // 100
@@ -43,6 +45,11 @@ class Line:
         self.urgent_waits = False
         """Whether a critical waits for the next free place."""
         self.lanes = (Lane(self, urgent=True), Lane(self, urgent=False))
+
+    def resume(self, store: Store, now_ns: int) -> None:
+        """Go on from where the process ended: the service remembers what it was sent in the last minute."""
+        for at_ns, rank in store.sent_ns(self.channel.name, now_ns - MINUTE_NS):
+            self.pace.note(at_ns, urgent=rank <= GRAVE)
 
     def shown_name(self, posted: Posted) -> str:
         """Give the store's name of the service's id of an incident's message."""
@@ -72,6 +79,12 @@ class Lane:
         self._digest_ns: int | None = None
         self._digest_key = ""
         self._gathered = list[Message]()
+
+    def resume(self, store: Store, latest_ns: int) -> None:
+        """What was to be tried again when the process ended is waited for, so that the order stays."""
+        first = store.due(2**63 - 1, 1, self.line.channel.name, ranks=self.ranks)
+        if first and 0 < first[0].attempts < ORDERED_TRIES:
+            self.paused_until_ns = min(first[0].due_ns, latest_ns)  # the clock may have been ahead then
 
     def next(self, store: Store, now_ns: int) -> Posted | int | None:
         """Give what goes now; else when to look again, or None: when something is posted."""

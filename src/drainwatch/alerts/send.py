@@ -51,7 +51,7 @@ async def send(
                     response.status, response.headers, body, now_ns(), channel.kind, edit=earlier is not None
                 )
     except TimeoutError:
-        return no_answer()
+        return Answer(Outcome.LATER, f"no answer within {TIMEOUT_S:.0f} s", doubtful=True)
     except aiohttp.ClientConnectorCertificateError:
         return Answer(
             Outcome.LATER, "the service's certificate isn't valid, or the clock of this machine is off"
@@ -64,11 +64,6 @@ async def send(
     if answer.outcome is not Outcome.ARRIVED:
         return answer
     return answer._replace(id=earlier or layouts.id_in(channel, body))
-
-
-def no_answer() -> Answer:
-    """Give what a try means that took too long."""
-    return Answer(Outcome.LATER, f"no answer within {TIMEOUT_S:.0f} s", doubtful=True)
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

@@ -26,8 +26,8 @@ PUT_TOGETHER: Final = 3
 LEAST_URGENT: Final = 2**31
 """A rank that is none's."""
 
-_COLUMNS: Final = "number, key, channel, rank, content, posted_ns, attempts, unanswered"
-_KINDS: Final = "ittibiii"
+_COLUMNS: Final = "number, key, channel, rank, content, posted_ns, attempts, unanswered, due_ns"
+_KINDS: Final = "ittibiiii"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Posted:
     """How often sending it has failed."""
     unanswered: int = 0
     """Tries of which nobody knows whether they arrived."""
+    due_ns: int = 0
+    """Not to be tried before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,17 @@ class Outbox(ABC):
             *values,
         )
         return [bool(alone) for (alone,) in rows]
+
+    def sent_ns(self, channel: str, since_ns: int) -> list[tuple[int, int]]:
+        """Give when messages arrived on a channel since a time, with their ranks, the oldest first."""
+        return self._read(
+            "ii",
+            "SELECT settled_ns, rank FROM outbox WHERE state = ? AND channel = ? AND settled_ns >= ? "
+            "ORDER BY settled_ns",
+            DELIVERED,
+            encoding.to_text(channel),
+            encoding.to_integer(since_ns),
+        )
 
     def begin(self, posted: Posted) -> None:
         """Note that a try begins: until it is answered, nobody knows whether it arrived."""
