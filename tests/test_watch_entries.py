@@ -28,7 +28,7 @@ def quotes(*times: int) -> Entry:
 
 
 def test_an_entry_is_read_as_it_was_written() -> None:
-    rows: Entry = [(0, MARKET), *quotes(5)]  # type: ignore[misc, list-item]
+    rows: Entry = [(0, MARKET), *quotes(5)]  # type: ignore[misc]
     assert read_entry(msgspec.msgpack.encode(rows)) == rows
     assert read_entry(msgspec.msgpack.encode(7)) == 7
 
