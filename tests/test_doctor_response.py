@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -25,7 +26,7 @@ def checked(response: Response, through: Tools) -> Check:
     return asyncio.run(check_response(response, SETTINGS, through))
 
 
-def with_password(**changes: object) -> Tools:
+def with_password(**changes: Any) -> Tools:
     return tools(env={"PW": "PlAnTeDpassword"}, **changes)
 
 

@@ -129,7 +129,7 @@ def decide(
         Whether it is like what he has called harmless (`harmless.is_like`).
     """
     if told is None or told.count == 0:
-        news = _first(incident, told, marks, like_a_false_alarm=like_a_false_alarm)
+        news = _first(incident, told, like_a_false_alarm=like_a_false_alarm)
     else:
         news = _later(incident, told, marks, now_ns)
     if news.what is not None and is_silenced(incident, silences, now_ns):
@@ -146,16 +146,11 @@ def is_silenced(incident: Mapping[str, Any], silences: Sequence[Silence], now_ns
     )
 
 
-def _first(
-    incident: Mapping[str, Any], told: Told | None, marks: Sequence[Mark], *, like_a_false_alarm: bool
-) -> Decision:
+def _first(incident: Mapping[str, Any], told: Told | None, *, like_a_false_alarm: bool) -> Decision:
     if told is not None and told.kept_by == Reason.SILENCED and incident.get("closed_at") is not None:
         return Decision(None, Reason.NOTHING_NEW)  # he asked for silence until it was over
-    if not is_grave(incident):
-        if marks:  # he found it by himself
-            return Decision(None, Reason.ACKNOWLEDGED)
-        if like_a_false_alarm:
-            return Decision(None, Reason.LIKE_A_FALSE_ALARM)
+    if like_a_false_alarm and not is_grave(incident):
+        return Decision(None, Reason.LIKE_A_FALSE_ALARM)
     return Decision("opened", Reason.OPENED)
 
 

@@ -93,8 +93,8 @@ def _url(response: Response, env: Mapping[str, str]) -> str:
     url = read_secret(response, "url", env)
     if not url.startswith("http") or not _URL.match(url):
         raise SecretError(
-            f"expected an https URL of response `{response.name}`, found otherwise (not shown): copy it again "
-            "from where the webhook was made"
+            f"expected an https URL of response `{response.name}`, found otherwise (not shown): copy it "
+            "again from where the webhook was made"
         )
     return url
 
