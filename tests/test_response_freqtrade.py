@@ -118,8 +118,8 @@ def test_what_does_not_pass_is_told_at_once(status: int, said: str) -> None:
 
 
 def test_nobody_there_is_told_without_the_address() -> None:
+    one = hook("freqtrade", address="http://127.0.0.1:9/secret", timeout_s=1.0)
     with pytest.raises(HookError, match="wasn't reached") as caught:
-        one = hook("freqtrade", address="http://127.0.0.1:9/secret", timeout_s=1.0)
         asyncio.run(freqtrade.run(one, incident()))
     assert "9/secret" not in str(caught.value)
 

@@ -46,6 +46,17 @@ def test_a_bot_that_it_does_not_know_is_no_success(do: Callable[[Hook], Awaitabl
         against(HummingbotApi("maker 1"), do, bot="maker 3")
 
 
+def test_a_broker_that_is_away_for_a_moment_is_waited_for() -> None:
+    """`success: false` without a message is all that is then said."""
+    api = HummingbotApi("maker 1")
+    api.away = 2
+    assert "passed the order to stop on" in against(api, run).text
+    assert len(api.told) == 3
+    api.away = 1_000_000
+    with pytest.raises(HookError, match="is its message broker"):
+        against(api, run, timeout_s=0.5)
+
+
 @pytest.mark.parametrize("do", [run, hummingbot.check])
 def test_a_wrong_password_is_told(do: Callable[[Hook], Awaitable[Any]]) -> None:
     with pytest.raises(HookError, match="user or password") as caught:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from drainwatch.response.freqtrade import PATIENCE
-from drainwatch.response.hook import Done, Hook, HookError
+from drainwatch.response.hook import Done, Hook, HookError, PassingError
 from drainwatch.response.web import Answer, ask, new_session, persist, refused
 
 if TYPE_CHECKING:
@@ -44,14 +44,19 @@ async def run(hook: Hook, incident: dict[str, Any]) -> Done:
         hummingbot-api didn't pass the order on.
     """
     del incident
-    body = {"bot_name": hook.bot, "skip_order_cancellation": False, "async_backend": True}
     async with new_session() as session:
-        answer = await persist(
-            lambda: _ask(session, hook, "POST", "stop-bot", body), PATIENCE * hook.timeout_s
-        )
-    if answer.field("response", "success") is not True:
-        raise HookError(f"hummingbot-api knows no running bot {hook.bot}: look at `bot` in the settings")
+        await persist(lambda: _stop(session, hook), PATIENCE * hook.timeout_s)
     return Done(f"hummingbot-api passed the order to stop on to bot {hook.bot}; that it obeyed isn't told")
+
+
+async def _stop(session: aiohttp.ClientSession, hook: Hook) -> None:
+    body = {"bot_name": hook.bot, "skip_order_cancellation": False, "async_backend": True}
+    answer = await _ask(session, hook, "POST", "stop-bot", body)
+    if answer.field("response", "success") is True:
+        return
+    if answer.field("response", "message"):
+        raise HookError(f"hummingbot-api knows no running bot {hook.bot}: look at `bot` in the settings")
+    raise PassingError("hummingbot-api couldn't pass the order to stop on: is its message broker (MQTT) up?")
 
 
 async def _state(session: aiohttp.ClientSession, hook: Hook) -> str:
