@@ -13,6 +13,7 @@ from drainwatch.cli.demo import demo
 from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
 from drainwatch.cli.init import init
+from drainwatch.cli.keys import keys
 from drainwatch.cli.lab import lab
 from drainwatch.cli.rerun import journal, rerun
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
@@ -25,7 +26,7 @@ Examples:
   drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
 
 \b
-Exit codes: 0 it ran, 1 doctor found a fault, 2 wrong option, setting, model,
+Exit codes: 0 it ran, 1 doctor or keys found a fault, 2 wrong option, setting, model,
 3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
 """
 
@@ -245,6 +246,7 @@ app.command()(watch)
 app.command()(rerun)
 app.command()(init)
 app.command()(doctor)
+app.add_typer(keys, name="keys")
 app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
 app.add_typer(lab, name="lab")

@@ -4,7 +4,8 @@ Each field's `Meta` carries what people read: `title` is the unit of a number, o
 like; `description` says what it is for; `extra` marks values that no message may show. Documents, the
 commented file of `drainwatch init` and error messages are all made from here.
 
-Fields that end in `_env`, `_file` and `_credential` name a place where a secret is kept (`secret`).
+Fields that end in `_env`, `_file`, `_credential` and `_keyring` name a place where a secret is kept
+(`secret`).
 """
 
 from __future__ import annotations
@@ -63,6 +64,14 @@ CredentialName = Annotated[
     Meta(
         pattern=r"\A([A-Za-z0-9_][A-Za-z0-9_.:-]{0,49})?\Z",
         title="the name of a systemd credential",
+        extra={"hidden": True},
+    ),
+]
+KeyringName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A([A-Za-z0-9_][A-Za-z0-9_.:-]{0,49})?\Z",
+        title="the name of an entry of the keyring's service `drainwatch`",
         extra={"hidden": True},
     ),
 ]
@@ -150,6 +159,9 @@ class Watch(Section, frozen=True, kw_only=True):
     store_password_credential: Annotated[
         CredentialName, Meta(description="systemd credential with that password.")
     ] = ""
+    store_password_keyring: Annotated[
+        KeyringName, Meta(description="Entry of the keyring with that password.")
+    ] = ""
     record: Annotated[
         Path,
         Meta(
@@ -222,6 +234,10 @@ class Account(Section, frozen=True, kw_only=True):
     key_credential: Annotated[
         CredentialName, Meta(description="systemd credential (LoadCredential=) with the key.")
     ] = ""
+    key_keyring: Annotated[
+        KeyringName,
+        Meta(description="Entry of the keyring with the key: `keyring set drainwatch NAME` puts it there."),
+    ] = ""
     secret_env: Annotated[
         EnvName,
         Meta(description="Environment variable with the key's secret, or a private key (Ed25519, RSA; PEM)."),
@@ -230,6 +246,7 @@ class Account(Section, frozen=True, kw_only=True):
         FileName, Meta(description="File with the secret, readable by you alone (chmod 600).")
     ] = ""
     secret_credential: Annotated[CredentialName, Meta(description="systemd credential with the secret.")] = ""
+    secret_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with the secret.")] = ""
     passphrase_env: Annotated[
         EnvName, Meta(description="Environment variable with the passphrase, where a key has one (OKX).")
     ] = ""
@@ -239,6 +256,19 @@ class Account(Section, frozen=True, kw_only=True):
     passphrase_credential: Annotated[
         CredentialName, Meta(description="systemd credential with the passphrase.")
     ] = ""
+    passphrase_keyring: Annotated[
+        KeyringName, Meta(description="Entry of the keyring with the passphrase.")
+    ] = ""
+    allow_trading_key: Annotated[
+        bool,
+        Meta(
+            description="Watch with this key though it can trade, or move coins between accounts. Else the "
+            "watch refuses to start with it: it would be one more key to steal."
+        ),
+    ] = False
+    allow_withdrawal_key: Annotated[
+        bool, Meta(description="Likewise with a key by which coins can leave the exchange.")
+    ] = False
     address: Annotated[
         str,
         Meta(
@@ -277,6 +307,7 @@ class Channel(Section, frozen=True, kw_only=True):
     ] = ""
     url_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = ""
     url_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    url_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     chat_id: Annotated[
         str,
         Meta(
