@@ -26,7 +26,7 @@ Examples:
   drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
 
 \b
-Exit codes: 0 it ran, 1 doctor or keys found a fault, 2 wrong option, setting, model,
+Exit codes: 0 it ran, 1 a check found a fault, 2 wrong option, setting, model,
 3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
 """
 

@@ -26,7 +26,8 @@ class ExitCode(IntEnum):
 _MEANINGS = {
     ExitCode.OK: "It ran, with or without incidents; `--exit-code N` makes it N when there is an incident.",
     ExitCode.FAILED: "`doctor` found what would keep the watch from hearing, judging or telling; or "
-    "`keys check` something bad; or the watch can't use its store, or not watch an exchange; or no alert came of `demo --live`.",
+    "`keys check` something bad; or the watch can't use its store, or not watch an exchange; or no alert "
+    "came of `demo --live`.",
     ExitCode.USAGE: "A wrong option, setting or model.",
     ExitCode.INPUT: "A table can't be read, is empty, lacks a needed column or has too many bad rows, or "
     "the outcome can't be written; nothing was written.",

@@ -102,7 +102,9 @@ async def _look(account: Account) -> Looked:
     try:
         text = key.key if key is not None else ""
         facts, findings = await inspect(account.exchange, venue, text, clock.now_ns(), allowed)
-        return account, facts, findings + await compare_clocks(venue)
+        if facts is not None:
+            findings += await compare_clocks(venue)
+        return account, facts, findings
     finally:
         await venue.close()
 
@@ -126,13 +128,12 @@ def _show(looked: list[Looked], screen: Screen) -> None:
     """Print a table of what was found, then what to do."""
     rows, to_do = [], []
     for account, _, findings in looked:
-        at = f"{account.name} ({account.exchange})"
-        for finding in findings:
-            rows.append((at, finding.subject, str(finding.state), finding.found))
+        at = f"{account.name} at {account.exchange}"
+        for number, finding in enumerate(findings):
+            rows.append(("" if number else at, finding.subject, str(finding.state), finding.found))
             if finding.advice:
                 to_do.append((finding.state, at, finding.subject, finding.advice))
-            at = ""
-    screen.table(("account", "", "state", "found"), rows)
+    screen.table(("account", "looked at", "state", "found"), rows)
     states = [state for state, *_ in to_do]
     if to_do:
         screen.out()

@@ -84,8 +84,9 @@ async def _params(exchange: str, venue: Asked, key: str) -> dict[str, Any]:
     if exchange == "hyperliquid":
         return {"type": "extraAgents", "user": key}
     if exchange == "htx":  # which lists the keys of a user, by his number
-        user = unwrapped(await venue.raw("v2PrivateGetUserUid", {}, WHAT))
-        return {"uid": user if isinstance(user, str | int) else user.get("data", "")}
+        reply = await venue.raw("v2PrivateGetUserUid", {}, WHAT)
+        user = reply.get("data") if isinstance(reply, Mapping) else None
+        return {"uid": user} if isinstance(user, str | int) else {}
     return {}
 
 

@@ -13,8 +13,8 @@ from drainwatch.venues.keypages import key_page
 
 ANSWER_S: Final = 60.0
 """So long an exchange has to answer."""
-SKEW_NS: Final = 1_000_000_000
-"""Binance refuses requests from a clock that is a second ahead."""
+SKEW_NS: Final = 2_000_000_000
+"""From here on exchanges refuse requests. Some tell the time in whole seconds: a second is no error."""
 
 
 class Timed(Protocol):

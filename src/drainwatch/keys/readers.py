@@ -121,7 +121,7 @@ def _binance(data: Mapping[str, Any]) -> Facts:
 def _bybit(data: Mapping[str, Any]) -> Facts:
     granted = words(data.get("permissions"))
     only_reads = flag(data.get("readOnly"))
-    may: dict[str, bool | None] = {}
+    may: dict[str, Any] = {}
     if only_reads:
         may = dict.fromkeys(_TAKING, False)
     elif only_reads is False and isinstance(data.get("permissions"), Mapping):
@@ -224,7 +224,7 @@ def _blofin(data: Mapping[str, Any]) -> Facts:
     if only_reads is None:
         return Facts()
     # beyond reading it tells that there is more, not what
-    may: dict[str, bool | None] = dict.fromkeys(_TAKING, False) if only_reads else {"trade": True}
+    may: dict[str, Any] = dict.fromkeys(_TAKING, False) if only_reads else {"trade": True}
     return Facts(
         read=True,
         **may,
@@ -291,8 +291,8 @@ def _others(listed: list[Mapping[str, Any]], id_name: str, name: str = "", **tim
 
 def _works(row: Mapping[str, Any]) -> bool | None:
     """Tell whether a listed key works: Gate's `state`, Deribit's `enabled`, HTX's `status`."""
-    if "state" in row:
-        return flag(row["state"])
+    if str(row.get("state")) in {"1", "2", "3"}:
+        return str(row["state"]) == "1"
     if "enabled" in row:
         return flag(row["enabled"])
     status = row.get("status")

@@ -44,9 +44,7 @@ def words(value: object) -> set[str]:
     return set()
 
 
-def classed(
-    granted: Iterable[str], classes: Mapping[str, str], told: Iterable[str]
-) -> dict[str, bool | None]:
+def classed(granted: Iterable[str], classes: Mapping[str, str], told: Iterable[str]) -> dict[str, Any]:
     """Sort granted words by what they allow.
 
     Parameters

@@ -32,8 +32,9 @@ class Memory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is kept of a key between two starts."""
 
     facts: Facts
-    only_read: bool = False
-    """It was seen to do no more than read, or not to tell."""
+    """As they were last."""
+    first: Facts
+    """As they were when this key was first seen."""
     untold: bool = False
     """That the exchange doesn't tell was said."""
 
@@ -64,8 +65,8 @@ class KeyGuard:
     async def start(self) -> str:
         """Look at the key before all else; gives why the watch must not use it, empty if it may.
 
-        A key that only read once, and now can do more, isn't refused: somebody else may have changed it,
-        and a watch that is deaf is what he wants. That is told as a notice.
+        A key that was fine when it was first seen, and can do more now, isn't refused: a thief may have
+        changed it, and a watch that is deaf is what he wants. That is told as a notice.
         """
         _ = self._rest.exchange  # loading ccxt isn't the exchange's time
         try:
@@ -75,7 +76,7 @@ class KeyGuard:
             return ""  # it is asked again; its streams say whether it is taken at all
         why = refusal(self.name, self.exchange, facts, self._allowed)
         before = self._remembered()
-        if why and not (before is not None and before.only_read and before.facts.mark == facts.mark):
+        if why and refusal(self.name, self.exchange, _first(facts, before), self._allowed):
             return why
         self._take(facts, before, why)
         return ""
@@ -144,10 +145,9 @@ class KeyGuard:
                 f"{self.exchange} doesn't tell whether the key of {self.name} can {what}. Look yourself"
                 f"{where or ' on its page of API keys'}: reading is all that is needed. This is said once.",
             )
-        only_read = not refusal(self.name, self.exchange, facts, Allowed())
         memory = Memory(
             facts=merged(before.facts if before is not None else None, facts),
-            only_read=only_read or (same and before is not None and before.only_read),
+            first=_first(facts, before),
             untold=untold or told,
         )
         with contextlib.suppress(StateError):  # the store says so itself; the next look keeps it
@@ -172,3 +172,10 @@ class KeyGuard:
                 text=text,
             )
         )
+
+
+def _first(facts: Facts, before: Memory | None) -> Facts:
+    """Give what this key could do when it was first seen; what wasn't told then, as it is told now."""
+    if before is None or before.first.mark != facts.mark:
+        return facts
+    return merged(facts, before.first)
