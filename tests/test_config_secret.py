@@ -57,10 +57,10 @@ def test_three_places(tmp_path: Path) -> None:
 class Chain(KeyringBackend):
     """A keyring in memory: a machine that tests has none that opens by itself."""
 
-    priority = 1.0  # type: ignore[assignment]
+    priority = 1.0
 
     def __init__(self, kept: dict[tuple[str, str], str], *, locked: bool = False) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._kept, self._locked = kept, locked
 
     def get_password(self, service: str, username: str) -> str | None:

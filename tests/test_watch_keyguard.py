@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +15,9 @@ from drainwatch.lab.exchange.faults import Fault
 from drainwatch.lab.exchange.server import Server
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.store import Store, open_store
+from drainwatch.venues.rest import Rest
 from drainwatch.watch import keyguard
+from drainwatch.watch.hub import Hub
 from drainwatch.watch.keyguard import KeyGuard
 from drainwatch.watch.runner import Watch
 from loopback import KEY, SECRET, an_exchange, until
@@ -79,15 +81,8 @@ def hub(tmp_path: Path) -> Any:
 def guard(
     hub: Told, *answers: Any, exchange: str = "binance", key: str = "k1", allowed: Allowed | None = None
 ) -> KeyGuard:
-    return KeyGuard(
-        "main",
-        exchange,
-        Asked(*answers),
-        hub,
-        HastyClock(1e6),
-        key=key,
-        allowed=allowed or Allowed(),  # type: ignore[arg-type]
-    )
+    rest, told = cast("Rest", Asked(*answers)), cast("Hub", hub)
+    return KeyGuard("main", exchange, rest, told, HastyClock(1e6), key=key, allowed=allowed or Allowed())
 
 
 def start(one: KeyGuard) -> str:
@@ -283,6 +278,8 @@ def test_a_real_watch_tells_its_channels_of_a_change(tmp_path: Path) -> None:
             key.ip_restricted = True
             more = '[[channels]]\nname = "hook"\nkind = "webhook"\nurl_env = "HOOK"\n'
             environ = ENVIRON | {"HOOK": "http://127.0.0.1:9/x"}
+            told: list[str] = []
+            waiting: dict[str, int] = {}
             for _ in range(2):
                 watch = new_watch(tmp_path, server, more=more, environ=environ)
                 started = asyncio.Event()
@@ -290,7 +287,7 @@ def test_a_real_watch_tells_its_channels_of_a_change(tmp_path: Path) -> None:
                 task = asyncio.create_task(watch.run())
                 await until(started.is_set)
                 told = [n.text for n in watch.store.notices() if n.kind is NoticeKind.KEY_CHANGED]
-                waiting = watch.store.waiting()
+                waiting = dict(watch.store.waiting())
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 key.ip_restricted = False
