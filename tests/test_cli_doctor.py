@@ -50,7 +50,7 @@ def test_all_is_well(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
     assert lines[-1] == "Ready: 17 ok, 1 skipped."
     told = [line for line in lines[:-2] if not line.startswith("        ")]
     assert [line for line in told if not line.startswith("ok      ")] == [
-        "skipped main at binance: key's the rest: end, last use and which other keys there are"
+        "skipped main at binance: key's other facts: end, last use and which other keys there are"
     ]
     assert not any(secret in result.output for secret in (KEY, SECRET, URL))
 

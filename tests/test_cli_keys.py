@@ -44,7 +44,7 @@ def test_five_keys_that_only_read_are_fine(tmp_path: Path) -> None:
         at = next(number for number, line in enumerate(lines) if line.startswith(f"{venue} at {venue}"))
         assert [line.split()[-1] for line in lines[at : at + 3]] == ["yes", "no", "no"]
     assert lines[-1] == "Nothing bad is known; look yourself at what isn't told."
-    assert "  binance at binance, the rest: Look at https://" in result.stdout
+    assert "  binance at binance, other facts: Look at https://" in result.stdout
     assert not any(secret in result.output for secret in (KEY, SECRET, PASSPHRASE))
 
 

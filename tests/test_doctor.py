@@ -23,7 +23,7 @@ def checked(settings: Settings, through: Tools, **options: Any) -> list[Check]:
 def test_all_is_well() -> None:
     venue = FakeVenue()
     checks = checked(SETTINGS, tools(venue), send=True)
-    assert {check.status for check in checks if check.name != "main at binance: key's the rest"} == {
+    assert {check.status for check in checks if check.name != "main at binance: key's other facts"} == {
         Status.OK
     }
     assert [check.name for check in checks] == [
@@ -39,7 +39,7 @@ def test_all_is_well() -> None:
         "main at binance: key's withdrawal",
         "main at binance: key's addresses",
         "main at binance: key's age",
-        "main at binance: key's the rest",
+        "main at binance: key's other facts",
         "main at binance: own fills",
         "main at binance: stream of fills",
         "main at binance: prices",

@@ -44,7 +44,7 @@ def found(facts: Facts | None, allowed: Allowed = NOTHING, exchange: str = "bina
 def test_a_good_key_has_nothing_to_do() -> None:
     assert {(one.state, one.advice) for one in found(GOOD).values()} == {(State.OK, "")}
     assert found(GOOD)["addresses"].found == "only 1.2.3.4"
-    assert found(GOOD)["last use"].found == "1 min ago, as far as is told"
+    assert found(GOOD)["last use"].found == "1 min ago"
     assert found(GOOD)["end"].found == "in 80 days"
 
 
@@ -91,11 +91,11 @@ def test_what_the_settings_allow_is_still_warned_of() -> None:
 
 def test_what_isnt_told_is_said_in_one_line_with_where_to_look() -> None:
     facts = Facts(read=True, trade=True, margin=False, derivatives=False, transfer=False, withdraw=False)
-    rest = found(facts)["the rest"]
+    rest = found(facts)["other facts"]
     assert rest.state is State.UNTOLD
     assert rest.found == "age, end, last use, which markets and which other keys there are"
     assert "https://www.binance.com/" in rest.advice
-    assert "the exchange's page of API keys" in found(facts, exchange="nowhere")["the rest"].advice
+    assert "the exchange's page of API keys" in found(facts, exchange="nowhere")["other facts"].advice
 
 
 def test_an_exchange_that_cant_be_asked_says_nothing_good() -> None:

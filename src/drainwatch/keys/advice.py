@@ -72,7 +72,7 @@ def examine(exchange: str, facts: Facts | None, now_ns: int, allowed: Allowed) -
         *_account(facts),
     ]
     if facts.used_ns is not None:
-        findings.append(Finding("last use", State.OK, f"{_ago(facts.used_ns, now_ns)}, as far as is told"))
+        findings.append(Finding("last use", State.OK, _ago(facts.used_ns, now_ns)))
     if facts.others is not None:
         findings.append(_others(facts, now_ns, look))
     kept = [finding for finding in findings if finding is not None]
@@ -228,7 +228,9 @@ def _untold(facts: Facts, look: str) -> list[Finding]:
         )
         if not known
     ]
-    return [Finding("the rest", State.UNTOLD, words.listing(missing, 9), f"Look {look}.")] if missing else []
+    return (
+        [Finding("other facts", State.UNTOLD, words.listing(missing, 9), f"Look {look}.")] if missing else []
+    )
 
 
 def _ways(facts: Facts) -> list[str]:
