@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,12 +45,17 @@ def fill(symbol: str) -> Fill:
     )
 
 
-@dataclass(frozen=True)
-class KeyRights:
-    trade: bool | None = False
-    withdraw: bool | None = False
-    ip_bound: bool | None = True
-    expires_ns: int | None = None
+RIGHTS = {
+    "enableReading": True,
+    "enableSpotAndMarginTrading": False,
+    "enableMargin": False,
+    "enableFutures": False,
+    "enableWithdrawals": False,
+    "permitsUniversalTransfer": False,
+    "ipRestrict": True,
+    "createTime": NOW_NS // 1_000_000 - 86_400_000,
+}
+"""Binance's reply about a key that only reads, from listed addresses, made yesterday."""
 
 
 @dataclass
@@ -83,8 +88,10 @@ class FakeVenue:
     async def clock_skew_ns(self) -> int | None:
         return self._answer("clock_skew_ns", 12_000_000)  # type: ignore[no-any-return]
 
-    async def rights(self) -> KeyRights | None:
-        return self._answer("rights", KeyRights())  # type: ignore[no-any-return]
+    async def raw(self, method: str, params: Mapping[str, Any], what: str) -> Any:
+        assert method
+        assert (params, what) == ({}, "asking what the key may do")
+        return self._answer("rights", RIGHTS)
 
     async def close(self) -> None:
         self.closed += 1

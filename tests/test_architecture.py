@@ -27,6 +27,7 @@ WITHOUT_A_TEST_MODULE = {
     "botlogs": "holds no code",
     "casefile": "holds no code",
     "features": "hands on what `features/registry` holds",
+    "keys": "holds no code",
     "lab": "holds no code",
     "lab/exchange": "holds no code",
     "lab/exchange/bybit_rest": "tested through requests, in its venue's own module",

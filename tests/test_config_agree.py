@@ -95,18 +95,18 @@ def test_what_agrees_is_taken(settings: Settings) -> None:
         (Settings(accounts=(WALLET,), responses=(CANCEL,)), "`hyperliquid`: orders there are cancelled by"),
         (
             Settings(accounts=(replace(MAIN, exchange="okx", passphrase_env="P"),), responses=(CANCEL,)),
-            "expected `passphrase_env`, `passphrase_file` or `passphrase_credential` at $.responses[0]",
+            "`passphrase_credential` or `passphrase_keyring` at $.responses[0]",
         ),
         (
             Settings(accounts=(replace(MAIN, key_file="./k"),)),
             "expected one of `key_env`, `key_file` at $.accounts[0] in here, found 2 of them",
         ),
-        (Settings(accounts=(replace(MAIN, key_env=""),)), "`key_credential` at $.accounts[0] in here, found"),
-        (Settings(accounts=(replace(MAIN, secret_file=""),)), "`secret_credential` at $.accounts[0] in here"),
+        (Settings(accounts=(replace(MAIN, key_env=""),)), "`key_keyring` at $.accounts[0] in here, found"),
+        (Settings(accounts=(replace(MAIN, secret_file=""),)), "`secret_keyring` at $.accounts[0] in here"),
         (Settings(accounts=(replace(MAIN, exchange="okx"),)), "keys of okx have one"),
         (Settings(accounts=(replace(WALLET, address=""),)), "expected $.accounts[0].address in here"),
         (Settings(accounts=(replace(WALLET, exchange="okx"),)), "expected no $.accounts[0].address in here"),
-        (Settings(channels=(replace(HOOK, url_credential=""),)), "`url_credential` at $.channels[0] in here"),
+        (Settings(channels=(replace(HOOK, url_credential=""),)), "`url_keyring` at $.channels[0] in here"),
         (Settings(channels=(replace(PHONE, chat_id=""),)), "expected the chat's number at $.channels[0]"),
         (
             Settings(channels=(replace(HOOK, kind=ChannelKind.DISCORD, chat_id="1"),)),

@@ -74,6 +74,8 @@ _NOTICE_TITLES: Final = {
     NoticeKind.GAP: "Fills may be missing",
     NoticeKind.SESSION_LOST: "Session ended by the venue",
     NoticeKind.KEY_REFUSED: "API key refused",
+    NoticeKind.KEY_CHANGED: "API key changed",
+    NoticeKind.KEY_RIGHTS: "Rights of the API key",
     NoticeKind.CLOCK_SKEW: "Clock is off",
     NoticeKind.STALLED: "Judging is behind",
     NoticeKind.BAD_MESSAGE: "Messages not understood",

@@ -49,9 +49,20 @@ def check_agreement(settings: Settings, place: str) -> None:
 
 
 def given_sources(table: object, base: str) -> dict[str, str]:
-    """Give which of `base_env`, `base_file` and `base_credential` are set, and to what."""
-    names = (f"{base}_env", f"{base}_file", f"{base}_credential")
+    """Give which of `base_env`, `base_file`, `base_credential` and `base_keyring` are set, and to what."""
+    names = places_of(base)
     return {name: value for name in names if (value := getattr(table, name))}
+
+
+def places_of(base: str) -> tuple[str, ...]:
+    """Give the settings that can say where a secret is kept."""
+    return tuple(f"{base}_{place}" for place in ("env", "file", "credential", "keyring"))
+
+
+def in_words(base: str) -> str:
+    """Give the same as in prose."""
+    *first, last = (f"`{name}`" for name in places_of(base))
+    return f"{', '.join(first)} or {last}"
 
 
 def is_loopback(host: str) -> bool:
@@ -110,13 +121,13 @@ def _check_account(account: Account, path: str, place: str) -> None:
     for base, found in (("key", key), ("secret", secret)):
         if not found:
             raise ConfigError(
-                f"expected `{base}_env`, `{base}_file` or `{base}_credential` at {path} in {place}, found "
+                f"expected {in_words(base)} at {path} in {place}, found "
                 f"none: make a read-only key at {account.exchange} and say where it is kept"
             )
     if account.exchange in WITH_PASSPHRASE and not passphrase:
         raise ConfigError(
-            f"expected `passphrase_env`, `passphrase_file` or `passphrase_credential` at {path} in {place}, "
-            f"found none: keys of {account.exchange} have one"
+            f"expected {in_words('passphrase')} at {path} in {place}, found none: keys of "
+            f"{account.exchange} have one"
         )
 
 
@@ -124,7 +135,7 @@ def _check_channel(channel: Channel, path: str, place: str) -> None:
     """Refuse a channel without an address."""
     if not _check_one_source(channel, "url", path, place):
         raise ConfigError(
-            f"expected `url_env`, `url_file` or `url_credential` at {path} in {place}, found none: "
+            f"expected {in_words('url')} at {path} in {place}, found none: "
             "say where the webhook's URL is kept"
         )
     may = channel.kind in (ChannelKind.TELEGRAM, ChannelKind.SLACK)
@@ -165,7 +176,7 @@ def _check_response(response: Response, settings: Settings, path: str, place: st
     for setting in sorted({setting for used in _USED.values() for setting in used}):
         if setting in _SECRET:
             given: object = _check_one_source(response, setting, path, place)
-            wanted = f"`{setting}_env`, `{setting}_file` or `{setting}_credential` at {path}"
+            wanted = f"{in_words(setting)} at {path}"
         else:
             given = getattr(response, setting)
             wanted = f"{path}.{setting}"
@@ -217,8 +228,8 @@ def _check_cancelling(response: Response, settings: Settings, path: str, place: 
         )
     if account.exchange in WITH_PASSPHRASE and not given_sources(response, "passphrase"):
         raise ConfigError(
-            f"expected `passphrase_env`, `passphrase_file` or `passphrase_credential` at {path} in {place}, "
-            f"found none: keys of {account.exchange} have one"
+            f"expected {in_words('passphrase')} at {path} in {place}, found none: keys of {account.exchange} "
+            "have one"
         )
     for base in ("key", "secret"):
         if given_sources(response, base) == given_sources(account, base):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from drainwatch.config.agree import places_of
 from drainwatch.config.secret import SecretError, credentials_of, read_secret
 from drainwatch.config.settings import (
     Account,
@@ -101,9 +102,7 @@ def _url(response: Response, env: Mapping[str, str]) -> str:
 
 def _own_key(response: Response, account: Account, settings: Settings, env: Mapping[str, str]) -> Credentials:
     """Read the key that may trade, and refuse one that watches: of any account."""
-    names = [
-        f"{base}_{end}" for base in ("key", "secret", "passphrase") for end in ("env", "file", "credential")
-    ]
+    names = [name for base in ("key", "secret", "passphrase") for name in places_of(base)]
     own = Account(
         name=response.name,
         exchange=account.exchange,

@@ -4,7 +4,8 @@ Each field's `Meta` carries what people read: `title` is the unit of a number, o
 like; `description` says what it is for; `extra` marks values that no message may show. Documents, the
 commented file of `drainwatch init` and error messages are all made from here.
 
-Fields that end in `_env`, `_file` and `_credential` name a place where a secret is kept (`secret`).
+Fields that end in `_env`, `_file`, `_credential` and `_keyring` name a place where a secret is kept
+(`secret`).
 """
 
 from __future__ import annotations
@@ -90,6 +91,14 @@ CredentialName = Annotated[
     Meta(
         pattern=r"\A([A-Za-z0-9_][A-Za-z0-9_.:-]{0,49})?\Z",
         title="the name of a systemd credential",
+        extra={"hidden": True},
+    ),
+]
+KeyringName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A([A-Za-z0-9_][A-Za-z0-9_.:-]{0,49})?\Z",
+        title="the name of an entry of the keyring's service `drainwatch`",
         extra={"hidden": True},
     ),
 ]
@@ -188,6 +197,9 @@ class Watch(Section, frozen=True, kw_only=True):
     store_password_credential: Annotated[
         CredentialName, Meta(description="systemd credential with that password.")
     ] = ""
+    store_password_keyring: Annotated[
+        KeyringName, Meta(description="Entry of the keyring with that password.")
+    ] = ""
     record: Annotated[
         Path,
         Meta(
@@ -260,6 +272,10 @@ class Account(Section, frozen=True, kw_only=True):
     key_credential: Annotated[
         CredentialName, Meta(description="systemd credential (LoadCredential=) with the key.")
     ] = ""
+    key_keyring: Annotated[
+        KeyringName,
+        Meta(description="Entry of the keyring with the key: `keyring set drainwatch NAME` puts it there."),
+    ] = ""
     secret_env: Annotated[
         EnvName,
         Meta(description="Environment variable with the key's secret, or a private key (Ed25519, RSA; PEM)."),
@@ -268,6 +284,7 @@ class Account(Section, frozen=True, kw_only=True):
         FileName, Meta(description="File with the secret, readable by you alone (chmod 600).")
     ] = ""
     secret_credential: Annotated[CredentialName, Meta(description="systemd credential with the secret.")] = ""
+    secret_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with the secret.")] = ""
     passphrase_env: Annotated[
         EnvName, Meta(description="Environment variable with the passphrase, where a key has one (OKX).")
     ] = ""
@@ -277,6 +294,19 @@ class Account(Section, frozen=True, kw_only=True):
     passphrase_credential: Annotated[
         CredentialName, Meta(description="systemd credential with the passphrase.")
     ] = ""
+    passphrase_keyring: Annotated[
+        KeyringName, Meta(description="Entry of the keyring with the passphrase.")
+    ] = ""
+    allow_trading_key: Annotated[
+        bool,
+        Meta(
+            description="Watch with this key though it can trade, or move coins between accounts. Else the "
+            "watch refuses to start with it: it would be one more key to steal."
+        ),
+    ] = False
+    allow_withdrawal_key: Annotated[
+        bool, Meta(description="Likewise with a key by which coins can leave the exchange.")
+    ] = False
     address: Annotated[
         str,
         Meta(
@@ -322,6 +352,7 @@ class Channel(Section, frozen=True, kw_only=True):
     ] = ""
     url_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = ""
     url_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    url_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     chat_id: Annotated[
         str,
         Meta(
@@ -342,6 +373,7 @@ class Channel(Section, frozen=True, kw_only=True):
     signing_credential: Annotated[
         CredentialName, Meta(description="systemd credential with that secret.")
     ] = ""
+    signing_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     severity: Annotated[
         Severity, Meta(description="`critical` leaves out incidents that are only a warning.")
     ] = Severity.WARNING
@@ -450,6 +482,7 @@ class Response(Section, frozen=True, kw_only=True):
         FileName, Meta(description="File with it, readable by you alone (chmod 600).")
     ] = ""
     password_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    password_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     action: Annotated[
         FreqtradeAction,
         Meta(
@@ -472,6 +505,7 @@ class Response(Section, frozen=True, kw_only=True):
     url_env: Annotated[EnvName, Meta(description="Environment variable with the webhook's URL.")] = ""
     url_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = ""
     url_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    url_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     signing_env: Annotated[
         EnvName,
         Meta(description="Environment variable with the secret that its body is signed with."),
@@ -480,6 +514,7 @@ class Response(Section, frozen=True, kw_only=True):
         FileName, Meta(description="File with it, readable by you alone (chmod 600).")
     ] = ""
     signing_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    signing_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     key_env: Annotated[
         EnvName,
         Meta(
@@ -489,11 +524,13 @@ class Response(Section, frozen=True, kw_only=True):
     ] = ""
     key_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = ""
     key_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    key_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     secret_env: Annotated[EnvName, Meta(description="Environment variable with that key's secret.")] = ""
     secret_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = (
         ""
     )
     secret_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    secret_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     passphrase_env: Annotated[
         EnvName, Meta(description="Environment variable with its passphrase, where a key has one.")
     ] = ""
@@ -501,6 +538,7 @@ class Response(Section, frozen=True, kw_only=True):
         FileName, Meta(description="File with it, readable by you alone (chmod 600).")
     ] = ""
     passphrase_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    passphrase_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
 
 
 class Settings(Section, frozen=True, kw_only=True):

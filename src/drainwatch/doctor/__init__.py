@@ -19,9 +19,9 @@ from drainwatch.doctor.machine import (
     check_store,
 )
 from drainwatch.doctor.response import check_response
-from drainwatch.doctor.tools import Check, Heard, Rights, Status, Tools, Venue
+from drainwatch.doctor.tools import Check, Heard, Status, Tools, Venue
 
-__all__ = ["Check", "Heard", "Rights", "Status", "Tools", "Venue", "check_settings_file", "examine"]
+__all__ = ["Check", "Heard", "Status", "Tools", "Venue", "check_settings_file", "examine"]
 
 
 async def examine(settings: Settings, tools: Tools, *, send: bool = False) -> AsyncIterator[Check]:

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from drainwatch.errors import DrainwatchError, KeyRefusedError
+from drainwatch.keys.asking import ask
 from drainwatch.response.hook import Done, Hook, HookError
 from drainwatch.venues.clock import SystemClock
 from drainwatch.venues.orders import OpenOrder, Orders
@@ -50,18 +51,19 @@ async def _check(hook: Hook) -> str:
     try:
         async with asyncio.timeout(PATIENCE * hook.timeout_s):
             found = await orders.open_orders(hook.symbols)
-            rights = await orders.rights()
+            key = hook.credentials.key if hook.credentials is not None else ""
+            facts = await ask(hook.exchange, orders, key)
     except TimeoutError:
         raise HookError(f"{hook.exchange} didn't answer in time") from None
     except DrainwatchError as error:
         raise HookError(str(error)) from None
     finally:
         await orders.close()
-    if rights is not None and rights.trade is False:
+    if facts is not None and facts.trades is False:
         raise HookError(
             f"the key of this response may not trade at {hook.exchange}, and so not cancel: make one that may"
         )
-    if rights is not None and rights.withdraw:
+    if facts is not None and facts.takes:
         raise HookError(
             f"the key of this response may withdraw from {hook.exchange}: make one that may not. It needs "
             "to trade, nothing else; bind it to this machine's address"

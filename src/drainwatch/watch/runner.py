@@ -22,6 +22,7 @@ from drainwatch.config import Account, Settings, channel_of, credentials_of, hoo
 from drainwatch.engine import Engine
 from drainwatch.errors import ConfigError
 from drainwatch.events import NS_PER_MS, NS_PER_S, Names
+from drainwatch.keys.advice import Allowed
 from drainwatch.model import default_model_path, load_model
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.response.hook import Hook
@@ -40,6 +41,7 @@ from drainwatch.watch.core import warm_up
 from drainwatch.watch.followed import Followed
 from drainwatch.watch.health import HealthServer, ResponseStatus, Status
 from drainwatch.watch.hub import Hub, channels_from
+from drainwatch.watch.keyguard import KeyGuard
 from drainwatch.watch.systemd import ServiceManager
 
 GB: Final = 1 << 30
@@ -112,7 +114,10 @@ class Watch:
             if settings.watch.record
             else None
         )
+        self.guards: list[KeyGuard] = []
         self.followed = [self._follow(account) for account in settings.accounts]
+        self.on_start: Callable[[], None] = lambda: None
+        """Called when nothing speaks against watching."""
         self.manager = ServiceManager()
         self.inlet: Inlet | None = None
         self.outlet: Outlet | None = None
@@ -142,6 +147,18 @@ class Watch:
             base_url=account.url_rest,
             on_bad=self.hub.bad,
         )
+        if credentials is not None:
+            allowed = Allowed(account.allow_trading_key, account.allow_withdrawal_key)
+            guard = KeyGuard(
+                account.name,
+                account.exchange,
+                rest,
+                self.hub,
+                self.clock,
+                key=credentials.key,
+                allowed=allowed,
+            )
+            self.guards.append(guard)
         return Followed(
             account.name,
             account.exchange,
@@ -160,7 +177,13 @@ class Watch:
         )
 
     async def run(self) -> None:
-        """Come back to where the journal ends, then watch until cancelled; ends with a snapshot."""
+        """Come back to where the journal ends, then watch until cancelled; ends with a snapshot.
+
+        Raises
+        ------
+        ConfigError
+            A key can do more than the settings allow.
+        """
         self.hub.resume()
         self.store.note_judge(
             JudgedBy(
@@ -175,6 +198,8 @@ class Watch:
             self.hub.record(self.recorder, self._judged_by)
         settings = self.settings
         try:
+            await self._look_at_keys()
+            self.on_start()
             async with AsyncExitStack() as open_:
                 await self._open_doors(open_)
                 async with asyncio.TaskGroup() as group:
@@ -190,6 +215,8 @@ class Watch:
                         group.create_task(follow(make(Path(bot.database), account), self.hub, self.clock))
                     for followed in self.followed:
                         group.create_task(followed.run())
+                    for guard in self.guards:
+                        group.create_task(guard.run())
                     group.create_task(self.manager.keep_alive(self.clock, lambda: self.hub.failing is None))
                     self.manager.ready(f"watching {len(self.followed)} accounts")
         finally:
@@ -203,6 +230,14 @@ class Watch:
         if self.recorder is not None:
             self.recorder.close()
         self.store.close()
+
+    async def _look_at_keys(self) -> None:
+        """Refuse keys that can do more than they need to, all at once."""
+        refused = [why for why in await asyncio.gather(*(guard.start() for guard in self.guards)) if why]
+        if refused:
+            for guard in self.guards:
+                await guard.close()
+            raise ConfigError("\n".join(refused))
 
     async def _open_doors(self, open_: AsyncExitStack) -> None:
         settings = self.settings
