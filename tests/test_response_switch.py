@@ -397,6 +397,25 @@ def test_what_was_not_told_before_the_end_is_told_after_the_start(scenes: Scenes
     assert len(scene.told) == 1
 
 
+def test_a_mistake_of_ours_ends_neither_the_switch_nor_the_watch(
+    scenes: Scenes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = scenes(hook())
+    tell, fails = scene.switch._tell, [ZeroDivisionError("PlAnTeD")] * 2
+
+    def broken(notice: Notice) -> None:
+        if fails:
+            raise fails.pop()
+        tell(notice)
+
+    monkeypatch.setattr(scene.switch, "_tell", broken)
+    scene.happen(incident())
+    scene.play(lambda: bool(scene.told))
+    assert scene.actor.ran == [("the-hook", "incident-1")]
+    assert "ZeroDivisionError in test_response_switch.py" in caplog.text
+    assert "PlAnTeD" not in caplog.text
+
+
 def test_a_switch_without_hooks_does_nothing_and_stays(scenes: Scenes) -> None:
     scene = scenes()
     scene.happen(incident())

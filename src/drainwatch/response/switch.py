@@ -217,22 +217,27 @@ class Switch:
             try:
                 self._tell_rest()
                 begun = self._begin(hook)
+                if begun is None:
+                    await news.wait()
+                else:
+                    await self._keep(begun[0], await self._shoot(hook, *begun))
             except StateError as error:
                 log.warning("responses: %s", error)
                 await self._clock.sleep(STORE_PAUSE_S)
-                continue
-            if begun is None:
-                await news.wait()
-                continue
-            incident, response = begun
-            settled = await self._shoot(hook, incident, response)
-            while True:
-                try:
-                    self._settle(incident, settled)
-                    break
-                except StateError as error:
-                    log.warning("responses: %s", error)
-                    await self._clock.sleep(STORE_PAUSE_S)
+            except Exception as error:  # noqa: BLE001 a mistake of ours must not end the watch
+                log.error("response %s: %s", hook.name, _where(error))  # noqa: TRY400
+                await self._clock.sleep(STORE_PAUSE_S)
+
+    async def _keep(self, incident: Mapping[str, Any], response: Response) -> None:
+        """Keep what came of a response, as soon as the store takes it."""
+        while True:
+            try:
+                self._settle(incident, response)
+            except StateError as error:
+                log.warning("responses: %s", error)
+                await self._clock.sleep(STORE_PAUSE_S)
+            else:
+                return
 
     def _begin(self, hook: Hook) -> tuple[dict[str, Any], Response] | None:
         """Take the next shot of a hook, and keep that it runs; None where none is to be run."""
@@ -330,13 +335,17 @@ async def attempt(hook: Hook, incident: dict[str, Any], actor: Actor) -> tuple[S
         if not hook.dry_run:
             state, text = State.UNKNOWN, f"{text}; look yourself whether it took effect"
     except Exception as error:  # noqa: BLE001 a mistake of ours must not end the switch
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        # the error's own text may hold a URL
-        where = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+        where = _where(error)
         log.error("response %s: %s", hook.name, where)  # noqa: TRY400
         text = f"a fault in drainwatch ({where}): please report it"
         state = State.FAILED if hook.dry_run else State.UNKNOWN
     return state, words.clean(text, MAX_TEXT), output
+
+
+def _where(error: Exception) -> str:
+    """Say what went wrong where; the error's own text may hold a URL."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _settled(

@@ -107,7 +107,7 @@ class Watch:
         )
         self.delivery = Delivery(self.store, channels, self.clock)
         self.switch = Switch(self.store, self._hooks(), self.clock, self.hub.notice)
-        self.hub.switch = self.switch if self.switch.hooks else None
+        self.hub.switch = self.switch
         self.hub.on_post = self._wake
         self.recorder = (
             FrameRecorder(Path(settings.watch.record), total_bytes=int(settings.watch.record_gb * GB))
