@@ -109,7 +109,7 @@ class KeyGuard:
         self._take(facts, self._remembered(), why)
 
     async def close(self) -> None:
-        """Close the connections, where the watch doesn't go on."""
+        """Close the connections; a second time does nothing."""
         await self._rest.close()
 
     async def _ask(self) -> Facts:
