@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from drainwatch.config import load_settings
-from drainwatch.errors import ConfigError, VenueError
+from drainwatch.errors import ConfigError, StateError, VenueError
 from drainwatch.keys.advice import Allowed
 from drainwatch.lab.exchange.faults import Fault
 from drainwatch.lab.exchange.server import Server
@@ -230,6 +230,30 @@ def test_who_couldnt_be_asked_at_the_start_is_asked_again_soon(hub: Told) -> Non
     assert kind is NoticeKind.KEY_RIGHTS
     assert "The watch goes on, but: expected the key" in text
     assert start(guard(hub, RIGHTS | {"enableFutures": True})) != ""  # the next start refuses it
+
+
+def test_a_store_that_fails_for_a_while_doesnt_end_the_looking(
+    hub: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        one = guard(hub, RIGHTS, RIGHTS | {"enableFutures": True})
+        assert await one.start() == ""
+        failed: list[str] = []
+
+        def fail(name: str) -> bytes:
+            failed.append(name)
+            raise StateError("disk")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(hub.store, "value", fail)
+            task = asyncio.create_task(one.run())
+            await until(lambda: len(failed) > 1)
+        await until(lambda: hub.notices)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(body())
+    assert [kind for kind, _ in hub.said()] == [NoticeKind.KEY_CHANGED]
 
 
 def test_a_memory_that_cant_be_read_is_none(hub: Told) -> None:

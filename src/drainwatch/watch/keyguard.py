@@ -88,7 +88,7 @@ class KeyGuard:
             await self._clock.sleep(wait_s)
             try:
                 await self.look()
-            except VenueError:
+            except (VenueError, StateError):
                 wait_s = min(2.0 * wait_s, LAST_RETRY_S) if wait_s < DAY_S else RETRY_S
             else:
                 wait_s = DAY_S
@@ -100,6 +100,8 @@ class KeyGuard:
         ------
         VenueError
             The exchange doesn't answer, or doesn't take the key.
+        StateError
+            What was known can't be read.
         """
         first = not self._looked
         facts = await self._ask()
@@ -107,7 +109,7 @@ class KeyGuard:
         self._take(facts, self._remembered(), why)
 
     async def close(self) -> None:
-        """Close the connections, where the watch doesn't go on."""
+        """Close the connections; a second time does nothing."""
         await self._rest.close()
 
     async def _ask(self) -> Facts:
@@ -130,10 +132,7 @@ class KeyGuard:
                 f"account: delete its keys{where}, change its password, look at its logins.",
             )
         elif why:
-            self._say(
-                NoticeKind.KEY_RIGHTS,
-                f"The watch goes on, but: {why}.",
-            )
+            self._say(NoticeKind.KEY_RIGHTS, f"The watch goes on, but: {why}.")
         untold = self.exchange != "hyperliquid" and (facts.acts is None or facts.takes is None)
         told = same and before is not None and before.untold
         if untold and not told:

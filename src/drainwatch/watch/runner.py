@@ -221,7 +221,11 @@ class Watch:
                     self.manager.ready(f"watching {len(self.followed)} accounts")
         finally:
             self.manager.stopping()
-            self.close()
+            try:
+                for guard in self.guards:  # also when it ended before anything was followed
+                    await guard.close()
+            finally:
+                self.close()
 
     def close(self) -> None:
         """Keep the state and close everything; what waits is in the store."""
@@ -235,8 +239,6 @@ class Watch:
         """Refuse keys that can do more than they need to, all at once."""
         refused = [why for why in await asyncio.gather(*(guard.start() for guard in self.guards)) if why]
         if refused:
-            for guard in self.guards:
-                await guard.close()
             raise ConfigError("\n".join(refused))
 
     async def _open_doors(self, open_: AsyncExitStack) -> None:
