@@ -193,9 +193,7 @@ def check_trouble(trial: Trial, incidents: int) -> None:
     assert not trial.store.waiting()
     check_nothing_is_twice(trial.services)
     check_all_arrived(trial.store)
-    grave = {
-        f"account{int(i['id'][1:]):05}end" for i in trial.store.incidents() if i["severity"] == "critical"
-    }
+    grave = {f"account{int(i['id'][1:]):05}end" for i in trial.store.incidents() if i["severity"] == "critical"}
     assert grave <= {a for a in accounts if any(trial.seen_ns(s, a) for s in trial.services)}
     assert len(first["first"]) >= len(grave)
     assert sum(s.counts["malformed"] + s.counts["over the limit"] for s in trial.services) == 0
