@@ -20,14 +20,14 @@ import pytest
 from aiohttp import web
 
 import chat_services
-from drainwatch.alerts import delivery, layouts, outbox, send
+from drainwatch.alerts import delivery, layouts, send
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.delivery import Delivery
 from drainwatch.alerts.lanes import ORDERED_TRIES, Line
-from drainwatch.alerts.pace import Pace
-from drainwatch.alerts.teller import Teller
 from drainwatch.alerts.layouts.request import to_bytes
 from drainwatch.alerts.message import ALARM, NEWS, Message
+from drainwatch.alerts.pace import Pace
+from drainwatch.alerts.teller import Teller
 from drainwatch.errors import StateError
 from drainwatch.notices import NoticeKind
 from drainwatch.store import Mark, Store, open_store

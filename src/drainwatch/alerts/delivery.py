@@ -194,9 +194,7 @@ class Delivery:
         line.pace.note(self._clock.now_ns(), urgent=lane.urgent)
         store.begin(posted)
         reply_to = shown if message.what in ("escalated", "reminder") else None
-        answer = await send(
-            session, line.channel, message, posted.key, self._clock.now_ns, earlier, reply_to
-        )
+        answer = await send(session, line.channel, message, posted.key, self._clock.now_ns, earlier, reply_to)
         self.counts[line.channel.name, answer.outcome] += 1
         now_ns = self._clock.now_ns()
         if answer.wait_s:
