@@ -212,8 +212,8 @@ async def killed_for_real(folder: Path, *, incidents: int, kills: int, seed: int
 
 
 @pytest.mark.slow
-def test_five_hundred_incidents_through_sixty_kills(tmp_path: Path) -> None:
-    asyncio.run(killed_for_real(tmp_path, incidents=500, kills=60, seed=2))
+def test_five_hundred_incidents_through_kills(tmp_path: Path) -> None:
+    asyncio.run(killed_for_real(tmp_path, incidents=500, kills=25, seed=2))
 
 
 @pytest.mark.slow
