@@ -9,7 +9,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drainwatch.alerts import harmless
-from drainwatch.alerts.harmless import MOST_SHARE, WINDOW_NS, Pattern, Withheld, is_like, with_this, withheld_of
+from drainwatch.alerts.harmless import (
+    MOST_SHARE,
+    WINDOW_NS,
+    Pattern,
+    Withheld,
+    is_like,
+    with_this,
+    withheld_of,
+)
 from report_fakes import incident
 
 DAY_NS = WINDOW_NS // 30
@@ -62,7 +70,9 @@ def test_what_was_kept_back_counts_for_a_month_whatever_it_was() -> None:
     other = Withheld(incident="b", loss=0.7, currency="ETH", share=0.002, at_ns=0)
     assert not is_like(warning(), [MARKED], [other], WINDOW_NS - 1)
     assert is_like(warning(), [MARKED], [other], WINDOW_NS)
-    assert is_like(warning(), [MARKED], [Withheld(incident="a1", loss=0.7, currency="ETH", share=0.0, at_ns=0)], 1)
+    assert is_like(
+        warning(), [MARKED], [Withheld(incident="a1", loss=0.7, currency="ETH", share=0.0, at_ns=0)], 1
+    )
     large = Withheld(incident="b", loss=9.0, currency="BTC", share=0.0045, at_ns=0)
     assert not is_like(warning(), [MARKED], [large], 1), "in shares of equity all currencies add up"
 

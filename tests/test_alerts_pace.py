@@ -31,9 +31,7 @@ def test_each_service_has_its_documented_limits(channel: Channel, limits: set[tu
 LIMITS = (Limit(1, S), Limit(20, 60 * S)), (Limit(5, 2 * S), Limit(30, 60 * S)), (Limit(1, S),)
 
 
-@given(
-    st.sampled_from(LIMITS), st.lists(st.tuples(st.booleans(), st.integers(0, 5 * S)), max_size=120)
-)
+@given(st.sampled_from(LIMITS), st.lists(st.tuples(st.booleans(), st.integers(0, 5 * S)), max_size=120))
 def test_no_window_ever_holds_too_many(limits: tuple[Limit, ...], wishes: list[tuple[bool, int]]) -> None:
     """Of those that can wait never more than half, so that there is room for what can't."""
     pace, now_ns, sent = Pace(limits), 0, list[tuple[int, bool]]()
