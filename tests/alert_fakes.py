@@ -6,9 +6,19 @@ from itertools import cycle
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from drainwatch.alerts.channel import Channel
-from drainwatch.alerts.message import WHATS, Message, Step, digest_of, message_of, message_of_notice
+from drainwatch.alerts.message import (
+    STEPS,
+    WHATS,
+    WORST,
+    Message,
+    Step,
+    digest_of,
+    message_of,
+    message_of_notice,
+)
 from drainwatch.alerts.sample import sample_message
 from drainwatch.notices import Notice, NoticeKind
 from report_fakes import START_MS, fill, fills, incident
@@ -91,6 +101,26 @@ def notice() -> Message:
 def sample() -> Message:
     """What `drainwatch alerts test` sends."""
     return sample_message(NOW_NS, "binance")
+
+
+def largest(character: str) -> list[Message]:
+    """Messages with as much of everything as there can be."""
+    endless = character * 9_999
+    shown = replace(opened().fills[0], text=endless)
+    whole = replace(
+        later("grew"),
+        title=endless,
+        headline=endless,
+        action=endless,
+        news=endless,
+        test=True,
+        reasons=(endless,) * 3,
+        fills=(shown,) * WORST,
+        facts=((endless, endless),) * 7,
+        history=(endless,) * STEPS,
+    )
+    said = replace(notice(), title=endless, headline=endless, news=endless)
+    return [whole, replace(digest(), reasons=(endless,) * 9, headline=endless, action=endless), said]
 
 
 NASTY = (

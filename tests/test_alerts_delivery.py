@@ -19,18 +19,20 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from drainwatch.alerts import delivery, layouts, outbox, send
+import chat_services
+from drainwatch.alerts import delivery, layouts, send
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.delivery import Delivery
 from drainwatch.alerts.lanes import ORDERED_TRIES, Line
+from drainwatch.alerts.layouts.request import to_bytes
+from drainwatch.alerts.message import ALARM, NEWS, Message
 from drainwatch.alerts.pace import Pace
 from drainwatch.alerts.teller import Teller
-from drainwatch.alerts.layouts.request import to_bytes
-from drainwatch.alerts.message import Message
 from drainwatch.errors import StateError
 from drainwatch.notices import NoticeKind
-from drainwatch.store import Store, open_store
-from report_fakes import incident
+from drainwatch.store import Mark, Store, open_store
+from drainwatch.venues.clock import VirtualClock
+from report_fakes import START_MS, incident
 
 NS = 1_000_000_000
 HOUR_NS = 3_600 * NS
@@ -86,6 +88,7 @@ class Service:
                 return web.Response()
             if plan == "silence":
                 await asyncio.sleep(30)
+                return web.Response(status=500)
             if callable(plan):
                 return await plan(request)  # type: ignore[no-any-return]
             status, headers, body = plan if isinstance(plan, tuple) else (plan, {}, b"")
@@ -261,8 +264,8 @@ def test_a_service_that_wants_to_be_left_alone_is(store: Store, limited: Any) ->
             return web.Response(status=limited[0], headers=limited[1], body=limited[2])
 
         service.plans["a"].append(note)
-        post(store, "x", channels)
-        post(store, "y", channels)
+        post(store, "x", channels, rank=NEWS)
+        post(store, "y", channels, rank=NEWS)
         async with delivering(store, channels, clock) as worker:
             while not service.took["a"]:
                 worker.wake()  # news must not break the peace either
@@ -303,7 +306,7 @@ def test_a_slow_channel_does_not_hold_the_others(store: Store) -> None:
         channels = [service.channel("slow"), service.channel("b")]
         service.always["slow"] = "silence"
         for key in "uvwxyz":
-            post(store, key, channels)
+            post(store, key, channels, rank=NEWS)
         async with delivering(store, channels):
             await until(lambda: len(service.took["b"]) == 6)
             assert service.asked["slow"] == ["u"]
@@ -316,7 +319,7 @@ def test_one_message_at_a_time_is_under_way(store: Store) -> None:
     async def test(service: Service) -> None:
         channels = [service.channel("a"), service.channel("b")]
         for number in range(40):
-            post(store, str(number), channels)
+            post(store, str(number), channels, rank=NEWS)
         async with delivering(store, channels) as worker:
             while store.waiting():
                 worker.wake()
@@ -599,7 +602,7 @@ def test_everything_arrives_in_order_through_any_trouble_and_restarts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """At least once on each channel, first arrivals by rank, whatever the services and the process do."""
-    monkeypatch.setattr(send, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(send, "TIMEOUT_S", 0.3)
     chance = random.Random(seed)
     troubles: list[Any] = [500, 503, "reset", "silence", (429, {"Retry-After": "1"}, b""), (429, {}, b"")]
 
@@ -626,11 +629,178 @@ def test_everything_arrives_in_order_through_any_trouble_and_restarts(
             store = open_store(tmp_path / "watch.db")
         for name in "abc":
             first = list(dict.fromkeys(t for t in service.took[name] if t in expected))
-            for ranks in ("01", "2"):
-                assert [key for key in first if key[0] in ranks] == [k for k in expected if k[0] in ranks]
+            assert [key for key in first if key[0] == "2"] == [key for key in expected if key[0] == "2"]
+            assert sorted(first) == expected, "criticals don't wait for one that hangs"
             assert any("Channel refused doesn't take alerts" in text for text in service.took[name])
         assert {p.channel for p, _ in store.given_up()} == {"refused"}
         assert len(store.given_up()) == len(expected)
         store.close()
 
     run(test)
+
+
+# --- what the owner sees ---------------------------------------------------------------------------
+
+
+class Chats:
+    """A teller and a delivery with one chat, which shows what it was sent."""
+
+    def __init__(self, store: Store, service: chat_services.Service, clock: VirtualClock) -> None:
+        self.store, self.service, self.clock = store, service, clock
+        self.teller = Teller(store, [service.channel], [service.channel])
+
+    async def tell(self, **changes: Any) -> None:
+        made = incident(**changes)
+        with self.store.transaction():
+            self.store.save_incident(made)
+            self.teller.take(made, self.clock.now_ns())
+        await self.settle()
+
+    async def settle(self, seconds: float = 5.0) -> None:
+        async with delivering(self.store, [self.service.channel], self.clock):  # type: ignore[arg-type]
+            await self.clock.advance(seconds)
+
+    @property
+    def titles(self) -> list[str]:
+        """What each message says first, as it is now."""
+        return [one.text.strip("*🔴🟠🔵 ").partition(":")[0] for one in self.service.shown]
+
+
+def chatting(kind: type[chat_services.Service], store: Store, test: Callable[[Chats], Any]) -> None:
+    async def whole() -> None:
+        clock = VirtualClock(turns=40)
+        service = kind(clock)
+        async with chat_services.serving(service):
+            await test(Chats(store, service, clock))
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize("kind", [chat_services.Discord, chat_services.Telegram])
+def test_an_incident_is_one_message_that_changes(store: Store, kind: type[chat_services.Service]) -> None:
+    async def test(chats: Chats) -> None:
+        await chats.tell(severity="warning")
+        await chats.clock.advance(60)
+        await chats.tell(severity="warning", loss=9.0)
+        assert chats.titles == ["WARNING, still going on"]
+        await chats.tell(severity="warning", loss=9.0, escalated_at=START_MS)
+        assert chats.titles == ["WARNING, still going on", "CRITICAL now"], "what got worse rings"
+        store.add_mark(Mark(incident="a1", what="acknowledged", at_ns=0))
+        chats.teller.turn(chats.clock.now_ns())
+        await chats.settle()
+        assert chats.titles[1:] == ["CRITICAL, acknowledged"]
+        await chats.tell(severity="warning", loss=9.0, escalated_at=START_MS, closed_at=START_MS)
+        assert chats.titles == ["WARNING, still going on", "CRITICAL, quiet now"]
+
+    chatting(kind, store, test)
+
+
+def test_where_nothing_can_be_edited_news_follow(store: Store) -> None:
+    async def test(chats: Chats) -> None:
+        await chats.tell()
+        await chats.tell(closed_at=START_MS)
+        assert chats.titles == ["CRITICAL", "CRITICAL, quiet now"]
+
+    chatting(chat_services.Slack, store, test)
+
+
+@pytest.mark.parametrize("kind", [chat_services.Discord, chat_services.Telegram])
+def test_a_message_that_was_deleted_is_sent_anew(store: Store, kind: type[chat_services.Service]) -> None:
+    async def test(chats: Chats) -> None:
+        await chats.tell()
+        chats.service.shown.clear()
+        await chats.tell(closed_at=START_MS)
+        assert chats.titles == ["CRITICAL, quiet now"]
+        assert store.given_up() == []
+
+    chatting(kind, store, test)
+
+
+@pytest.mark.parametrize("fault", ["500", "reset", "reset after", "hang", "hang after", "429"])
+def test_what_may_be_there_twice_says_so(store: Store, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_services, "FAULTS", (fault,))
+
+    async def test(chats: Chats) -> None:
+        chats.service.faults = 1.0
+        with store.transaction():
+            chats.teller.take(incident(), chats.clock.now_ns())
+        async with delivering(store, [chats.service.channel], chats.clock):  # type: ignore[arg-type]
+            await chats.clock.advance(0.2)
+            chats.service.faults = 0.0
+            await chats.clock.advance(15)
+        assert [one.repeated for one in chats.service.shown] == {
+            "reset after": [False, True],
+            "hang after": [False, True],
+            "429": [False],
+        }.get(fault, [True])
+
+    chatting(chat_services.Telegram, store, test)
+
+
+def test_what_the_process_did_not_live_to_note_says_that_it_may_be_there_twice(store: Store) -> None:
+    async def test(chats: Chats) -> None:
+        with store.transaction():
+            chats.teller.take(incident(), chats.clock.now_ns())
+        store.begin(store.due(2**62)[0])  # and then it was killed
+        await chats.settle()
+        assert [one.repeated for one in chats.service.shown] == [True]
+
+    chatting(chat_services.Discord, store, test)
+
+
+def test_a_webhook_is_sent_the_same_again_under_its_key(store: Store) -> None:
+    async def test(service: Service) -> None:
+        channel = service.channel("a")
+        service.plans["a"].extend(["reset", 500])
+        post(store, "x", [channel])
+        async with delivering(store, [channel]):
+            await until(lambda: not store.waiting())
+        assert service.asked["a"] == ["x", "x", "x"], "it tells by the key, and needs no words"
+
+    run(test)
+
+
+def test_what_one_channel_refuses_goes_to_one_that_was_not_to_have_it(store: Store) -> None:
+    """A warning that only this channel gets must not be lost because its webhook was deleted."""
+
+    async def test(service: Service) -> None:
+        channels = [service.channel("a"), service.channel("b")]
+        service.always["a"] = 404
+        post(store, "x", channels[:1], rank=NEWS)
+        async with delivering(store, channels):
+            await until(lambda: not store.waiting())
+        assert "x" in service.took["b"]
+
+    run(test)
+
+
+def test_the_last_channel_gives_nothing_up_for_a_day(store: Store) -> None:
+    """Whoever mends the URL next morning still hears of the night."""
+
+    async def test(service: Service) -> None:
+        channels = [service.channel("a")]
+        service.always["a"] = 401
+        post(store, "x", channels, rank=ALARM)
+        clock = FastClock(5_000.0)
+        async with delivering(store, channels, clock):
+            await until(lambda: len(service.asked["a"]) > 2)
+            assert store.given_up() == []
+            del service.always["a"]
+            await until(lambda: not store.waiting())
+        assert service.took["a"] == ["x"]
+        post(store, "y", channels, rank=ALARM, now_ns=clock.now_ns())
+        service.always["a"] = 401
+        clock.jumped_ns += 25 * HOUR_NS
+        async with delivering(store, channels, clock):
+            await until(lambda: not store.waiting())
+        assert [posted.key for posted, _ in store.given_up()] == ["y"]
+
+    run(test)
+
+
+def test_two_channels_to_one_place_have_its_pace_between_them(store: Store) -> None:
+    channels = [Channel(name=name, kind="slack", url="https://chat.example/x") for name in "ab"]
+    worker = Delivery(store, channels, FastClock())
+    assert worker._lines["a"].pace is worker._lines["b"].pace
+    other = Channel(name="c", kind="slack", url="https://chat.example/y")
+    assert Delivery(store, [channels[0], other], FastClock())._lines["c"].pace is not worker._lines["a"].pace

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alert_fakes import DISCORD, digest, later, messages, notice, opened
+from alert_fakes import DISCORD, digest, largest, later, messages, notice, opened
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.layouts import Request, id_in, request_of
 from drainwatch.alerts.layouts.fit import units
@@ -34,9 +34,7 @@ def texts(body: dict[str, Any]) -> list[str]:
     return [body["content"], embed["description"], *(field["value"] for field in fields)]
 
 
-@given(messages(), st.none() | st.just("1"))
-def test_any_message_is_within_the_limits(message: Message, reply_to: str | None) -> None:
-    body = body_of(request_of(DISCORD, message, reply_to=reply_to))
+def check_limits(body: dict[str, Any]) -> None:
     (embed,) = body["embeds"]
     fields = embed.get("fields", [])
     footer = embed.get("footer", {}).get("text", "")
@@ -47,6 +45,17 @@ def test_any_message_is_within_the_limits(message: Message, reply_to: str | None
     assert units(footer) <= 2_048
     whole = units(embed["description"]) + units(footer)
     assert whole + sum(units(field["name"]) + units(field["value"]) for field in fields) <= 6_000
+
+
+@pytest.mark.parametrize("character", ["x", "*", "\U0001f4b8", "@a"])
+def test_the_largest_message_is_within_the_limits(character: str) -> None:
+    for message in largest(character):
+        check_limits(body_of(request_of(DISCORD, message)))
+
+
+@given(messages(), st.none() | st.just("1"))
+def test_any_message_is_within_the_limits(message: Message, reply_to: str | None) -> None:
+    check_limits(body_of(request_of(DISCORD, message, reply_to=reply_to)))
 
 
 @given(messages())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alert_fakes import SLACK, SLACK_BOT, digest, later, messages, notice, opened
+from alert_fakes import SLACK, SLACK_BOT, digest, largest, later, messages, notice, opened
 from drainwatch.alerts.layouts import Request, id_in, request_of
 from drainwatch.alerts.layouts.fit import units
 from drainwatch.alerts.message import WHATS, Message
@@ -40,9 +40,7 @@ def text_in(body: dict[str, Any]) -> str:
     return "\n".join(part["text"] for part in parts(body["blocks"]) if isinstance(part.get("text"), str))
 
 
-@given(messages(), st.sampled_from([SLACK, SLACK_BOT]), st.none() | st.just("1.2"))
-def test_any_message_is_within_the_limits(message: Message, channel: Any, reply_to: str | None) -> None:
-    body = body_of(request_of(channel, message, reply_to=reply_to))
+def check_limits(body: dict[str, Any]) -> None:
     blocks = body["blocks"]
     assert 1 <= len(blocks) <= 50
     assert len(body["text"]) <= 40_000
@@ -54,6 +52,17 @@ def test_any_message_is_within_the_limits(message: Message, channel: Any, reply_
         text = part.get("text")
         if isinstance(text, str):
             assert 0 < units(text) <= 3_000  # an empty text is refused, too
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\\", "\U0001f4b8", "@a"])
+def test_the_largest_message_is_within_the_limits(character: str) -> None:
+    for message in largest(character):
+        check_limits(body_of(request_of(SLACK_BOT, message, earlier="1.2")))
+
+
+@given(messages(), st.sampled_from([SLACK, SLACK_BOT]), st.none() | st.just("1.2"))
+def test_any_message_is_within_the_limits(message: Message, channel: Any, reply_to: str | None) -> None:
+    check_limits(body_of(request_of(channel, message, reply_to=reply_to)))
 
 
 @given(messages())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alert_fakes import TELEGRAM, digest, later, messages, notice, opened
+from alert_fakes import TELEGRAM, digest, largest, later, messages, notice, opened
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.layouts import Request, id_in, request_of
 from drainwatch.alerts.layouts.fit import units
@@ -45,6 +45,12 @@ class Reader(HTMLParser):
 def body_of(request: Request) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(request.body)
     return made
+
+
+@pytest.mark.parametrize("character", ["x", "<", "\U0001f4b8", "@a"])
+def test_the_largest_message_is_within_the_limit(character: str) -> None:
+    for message in largest(character):
+        assert units(Reader(body_of(request_of(TELEGRAM, message))["text"]).text) <= 4_096
 
 
 @given(messages(), st.none() | st.just("1"))

@@ -12,6 +12,7 @@ import robbed
 from drainwatch.casefile.from_replay import case_of, read_incidents
 from drainwatch.cli.app import app
 from drainwatch.errors import InputError
+from drainwatch.model import default_model_path, load_model
 from drainwatch.replay import replay_tables
 from drainwatch.tables import TablePaths
 
@@ -52,6 +53,8 @@ def test_with_the_tables_the_evidence_is_as_exact_as_they_are(
         "incidents.jsonl", "scores.parquet", "fills: fills.csv", "quotes: quotes.csv", "trades: trades.csv",
     }  # fmt: skip
     assert case.messages == case.marks == []
+    assert case.judged_by["model"] == load_model(default_model_path()).card["arrays_sha256"]
+    assert case.judged_by["quiet_hours"] == 6.0
 
 
 def test_without_them_it_says_what_is_missing(replayed: tuple[Path, dict[str, str]]) -> None:
@@ -64,7 +67,6 @@ def test_without_them_it_says_what_is_missing(replayed: tuple[Path, dict[str, st
         "Messages and marks",
         "Prices and amounts as the exchange wrote them, fees and counterparties",
         "Market data around the fills",
-        "By which model it was judged",
     ]
 
 
@@ -99,3 +101,33 @@ def test_scores_that_are_none_are_refused(replayed: tuple[Path, dict[str, str]],
     (tmp_path / "scores.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match=r"expected the scores of a replay"):
         case_of(tmp_path, incident, 0, {})
+
+
+def test_scores_of_before_do_not_say_by_what_was_judged(
+    replayed: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    incident = read_incidents(replayed[0])[0]
+    table = pq.read_table(replayed[0] / "scores.parquet")
+    pq.write_table(table.replace_schema_metadata({}), tmp_path / "scores.parquet")
+    (tmp_path / "incidents.jsonl").write_text(json.dumps(incident))
+    case = case_of(tmp_path, incident, 0, {})
+    assert case.judged_by == {}
+    assert any(line.startswith("By which version and model") for line in case.missing)
+
+
+def test_of_contracts_the_loss_is_not_guessed(replayed: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    """A contract may stand for a thousandth of a coin, or for a hundred dollars."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    incident = read_incidents(replayed[0])[0]
+    table = pq.read_table(replayed[0] / "scores.parquet")
+    place = table.column_names.index("symbol")
+    pq.write_table(
+        table.set_column(place, "symbol", pa.array(["AB/USDT:USDT"] * len(table))),
+        tmp_path / "scores.parquet",
+    )
+    incident["fills"] = [told | {"symbol": "AB/USDT:USDT"} for told in incident["fills"]]
+    (tmp_path / "incidents.jsonl").write_text(json.dumps(incident))
+    case = case_of(tmp_path, incident, 0, {})
+    assert all(fill.fair_price is not None and fill.loss is None for fill in case.fills)
+    assert any(line.startswith(f"Of {len(case.fills)} fills of contracts") for line in case.missing)

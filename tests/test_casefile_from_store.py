@@ -74,6 +74,29 @@ def test_what_is_held_is_whole_though_all_before_it_was_dropped(store: Store) ->
     assert (around.kept, len(around.quotes), len(around.prints)) == ("whole", 2, 1)
 
 
+def test_a_hole_in_the_middle_is_no_whole(store: Store) -> None:
+    store.hold_entries(2, 3)
+    store.hold_entries(9, 9)
+    fill_store(store)
+    for number in (8, 9):
+        store.save_snapshot(number, b"")
+    (around,) = case_of(store, INCIDENT, MADE_NS).market
+    assert (around.kept, len(around.quotes), len(around.prints)) == ("part", 1, 1)
+
+
+def test_an_export_in_the_minute_after_says_to_come_again(store: Store) -> None:
+    """The first minutes of a drain are when evidence is asked for."""
+    fill_store(store)
+    store._change("BEGIN")
+    store._change("DELETE FROM journal WHERE number > 5")
+    store._change("COMMIT")
+    case = case_of(store, INCIDENT, MADE_NS)
+    (around,) = case.market
+    assert (around.kept, around.end) == ("whole", "2025-10-09T08:53:25.000Z")
+    assert len(case.missing) == 1
+    assert "wasn't over. Export again then." in case.missing[0]
+
+
 def test_nothing_kept_is_said_too(store: Store) -> None:
     store.save_incident(INCIDENT)
     case = case_of(store, INCIDENT, MADE_NS)

@@ -13,10 +13,10 @@ import logging
 import random
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -39,6 +39,10 @@ NS_PER_S: Final = 1_000_000_000
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 300.0
 LONGEST_URGENT_PAUSE_S: Final = 30.0
+PATIENCE_S: Final = 2.0
+"""So long the next critical waits for an answer to the one before, ..."""
+URGENT_AT_ONCE: Final = 4
+"""... of which so many may be under way."""
 GIVE_UP_NS: Final = 24 * 3_600 * NS_PER_S
 """So long after it was posted a message that fails again is given up ..."""
 GIVE_UP_TRIES: Final = 10
@@ -141,76 +145,118 @@ class Delivery:
 
     async def _serve(self, lane: Lane, session: aiohttp.ClientSession) -> None:
         """Send a lane's messages, one after the other."""
-        while True:
-            lane.news.clear()
-            try:
-                self._note_arrivals(lane)
-                found = lane.next(self._store, self._clock.now_ns())
-                if isinstance(found, Posted):
-                    await self._send(lane, session, found)
-                    continue
-                wait_s = None if found is None else (found - self._clock.now_ns()) / NS_PER_S
-            except StateError as error:
-                log.warning("outbox: %s", error)
-                wait_s = self._back_off(lane)
-            except Exception as error:  # noqa: BLE001 a mistake of ours must not silence a channel for ever
-                frame = traceback.extract_tb(error.__traceback__)[-1]
-                where = f"{Path(frame.filename).name}, line {frame.lineno}"  # the error's text may hold a URL
-                name = lane.line.channel.name
-                log.error("channel %s: %s in %s", name, type(error).__name__, where)  # noqa: TRY400
-                wait_s = self._back_off(lane)
-            await self._wait(lane, wait_s)
-
-    async def _wait(self, lane: Lane, seconds: float | None) -> None:
-        """Wait for news, or for a time; at least a moment, so that a clock set back can't make it spin."""
-        news = asyncio.create_task(lane.news.wait())
-        waits: set[asyncio.Task[Literal[True]]] = {news}
-        if seconds is not None:
-            waits.add(asyncio.create_task(self._sleep(max(seconds, 0.001))))
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                lane.news.clear()
+                with self._guarded(lane):
+                    self._note_arrivals(lane)
+                    found = lane.next(self._store, self._clock.now_ns())
+                    if isinstance(found, Posted):
+                        await self._start(lane, session, found)
+                    else:
+                        await self._wait(lane, found)
+                    continue
+                await self._wait(lane, lane.paused_until_ns)  # it failed
         finally:
-            for task in waits:
+            for task in lane.under_way.values():
                 task.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+            await asyncio.gather(*lane.under_way.values(), return_exceptions=True)
 
-    async def _sleep(self, seconds: float) -> Literal[True]:
+    @contextmanager
+    def _guarded(self, lane: Lane) -> Iterator[None]:
+        """Let the lane go on after a while, whatever happens."""
+        try:
+            yield
+        except StateError as error:
+            log.warning("outbox: %s", error)
+        except Exception as error:  # noqa: BLE001 a mistake of ours must not silence a channel for ever
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(frame.filename).name}, line {frame.lineno}"  # the error's text may hold a URL
+            log.error("channel %s: %s in %s", lane.line.channel.name, type(error).__name__, where)  # noqa: TRY400
+        else:
+            return
+        lane.paused_until_ns = self._clock.now_ns() + int(self._back_off(lane) * NS_PER_S)
+
+    async def _wait(self, lane: Lane, until_ns: int | None) -> None:
+        """Wait for news, or for a time; at least a moment, so that a clock set back can't make it spin."""
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(lane.news.wait())}
+        if until_ns is not None:
+            seconds = max((until_ns - self._clock.now_ns()) / NS_PER_S, 0.001)
+            waits.add(asyncio.create_task(self._sleep(seconds)))
+        await _first_of(waits, waits)
+
+    async def _sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
-        return True
 
     # --- one message -----------------------------------------------------------------------------
 
-    async def _send(self, lane: Lane, session: aiohttp.ClientSession, posted: Posted) -> None:
+    async def _start(self, lane: Lane, session: aiohttp.ClientSession, posted: Posted) -> None:
+        """Send a message; returns when it is settled, or, where the next can't wait, when it takes long."""
+        begun = self._begin(lane, posted)
+        if begun is None:
+            return
+        task = asyncio.create_task(self._send(lane, session, posted, *begun))
+        lane.under_way[posted.number] = task
+        waits: set[asyncio.Task[Any]] = {task}
+        patience = set[asyncio.Task[Any]]()
+        if lane.urgent and len(lane.under_way) < URGENT_AT_ONCE:
+            patience.add(asyncio.create_task(self._sleep(PATIENCE_S)))
+        await _first_of(waits | patience, patience)
+
+    def _begin(self, lane: Lane, posted: Posted) -> tuple[Message, str | None, str | None] | None:
+        """Note that a try begins; gives what is sent, in place of which message, and in answer to which.
+
+        Nothing may come between this and the look into the outbox: what waits can be replaced.
+        """
         line, store = lane.line, self._store
         try:
             message = msgspec.json.decode(posted.body, type=Message)
         except msgspec.DecodeError:
             self._refused(line, posted, "the message in the outbox can't be read", moves=False)
-            return
+            return None
         shown = line.shown(store, posted)
         earlier = shown if posted.rank == UPDATE else None
         if posted.unanswered and earlier is None and line.channel.kind != "webhook":
             message = repeated(message)
         line.pace.note(self._clock.now_ns(), urgent=lane.urgent)
         store.begin(posted)
-        reply_to = shown if message.what in ("escalated", "reminder") else None
-        answer = await send(session, line.channel, message, posted.key, self._clock.now_ns, earlier, reply_to)
-        self.counts[line.channel.name, answer.outcome] += 1
-        now_ns = self._clock.now_ns()
-        if answer.wait_s:
-            line.paused_until_ns = max(line.paused_until_ns, now_ns + int(answer.wait_s * NS_PER_S))
-        if answer.outcome is Outcome.ARRIVED:
-            lane.arrived.append((posted, answer.id if message.what in _SHOWN else None))
-            self._recover(line, now_ns)
-            self._note_arrivals(lane)
-        elif answer.outcome is Outcome.GONE:
-            with store.transaction():
-                store.set_value(line.shown_name(posted), b"")
-                store.failed(posted, now_ns, answer.reason, now_ns, refused=True)
-        elif answer.outcome is Outcome.NEVER:
-            self._refused(line, posted, answer.reason)
-        else:
-            self._retry(lane, posted, answer, now_ns)
+        return message, earlier, shown if message.what in ("escalated", "reminder") else None
+
+    async def _send(
+        self,
+        lane: Lane,
+        session: aiohttp.ClientSession,
+        posted: Posted,
+        message: Message,
+        earlier: str | None,
+        reply_to: str | None,
+    ) -> None:
+        line, store = lane.line, self._store
+        try:
+            with self._guarded(lane):
+                answer = await send(
+                    session, line.channel, message, posted.key, self._clock.now_ns, earlier, reply_to
+                )
+                self.counts[line.channel.name, answer.outcome] += 1
+                now_ns = self._clock.now_ns()
+                if answer.wait_s:
+                    paused_ns = now_ns + int(answer.wait_s * NS_PER_S)
+                    line.paused_until_ns = max(line.paused_until_ns, paused_ns)
+                if answer.outcome is Outcome.ARRIVED:
+                    lane.arrived.append((posted, answer.id if message.what in _SHOWN else None))
+                    self._recover(line, now_ns)
+                    self._note_arrivals(lane)
+                elif answer.outcome is Outcome.GONE:
+                    with store.transaction():
+                        store.set_value(line.shown_name(posted), b"")
+                        store.failed(posted, now_ns, answer.reason, now_ns, refused=True)
+                elif answer.outcome is Outcome.NEVER:
+                    self._refused(line, posted, answer.reason)
+                else:
+                    self._retry(lane, posted, answer, now_ns)
+        finally:
+            lane.under_way.pop(posted.number, None)
+            lane.news.set()
 
     def _note_arrivals(self, lane: Lane) -> None:
         """Note what arrived; what couldn't be noted is kept in mind, so that it isn't sent again."""
@@ -314,3 +360,13 @@ class Delivery:
                     self._post_notice(
                         name, "it isn't among the settings any more, but messages waited", now_ns
                     )
+
+
+async def _first_of(waits: set[asyncio.Task[Any]], cancelled: set[asyncio.Task[Any]]) -> None:
+    """Wait for the first of some tasks; cancel some of them then."""
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in cancelled:
+            task.cancel()
+        await asyncio.gather(*cancelled, return_exceptions=True)

@@ -73,6 +73,8 @@ class Lane:
         self.failures = 0
         """Failures in a row."""
         self.paused_until_ns = 0
+        self.under_way = dict[int, asyncio.Task[None]]()
+        """What is being sent, by its number."""
         self.arrived = list[tuple[Posted, str | None]]()
         """Arrived, but not noted in the store yet: empty but for trouble of the store."""
         self._own_ns = deque[int](maxlen=OWN_A_MINUTE)
@@ -94,24 +96,27 @@ class Lane:
         paused_ns = max(self.paused_until_ns, line.paused_until_ns)
         if now_ns < paused_ns:
             return paused_ns
-        name = line.channel.name
-        if not store.due(now_ns, 1, name, ranks=self.ranks):
-            return store.next_due_ns(name, ranks=self.ranks)
+        due = self._due(store, now_ns, 1)
+        if not due:
+            # what is under way rings when it is settled
+            return None if self.under_way else store.next_due_ns(line.channel.name, ranks=self.ranks)
         ready_ns = line.pace.ready_ns(now_ns, urgent=self.urgent)
         if now_ns < ready_ns:
             line.urgent_waits |= self.urgent
             return ready_ns
-        if self.urgent:
-            return store.due(now_ns, 1, name, ranks=self.ranks)[0]
         if line.urgent_waits:
             return now_ns + YIELD_NS
-        if line.channel.kind == "webhook":  # a program reads it: one by one
-            return store.due(now_ns, 1, name, ranks=self.ranks)[0]
+        if self.urgent or line.channel.kind == "webhook":  # a program reads it: one by one
+            return due[0]
         return self._choose(store, now_ns)
+
+    def _due(self, store: Store, now_ns: int, limit: int) -> list[Posted]:
+        due = store.due(now_ns, limit + len(self.under_way), self.line.channel.name, ranks=self.ranks)
+        return [posted for posted in due if posted.number not in self.under_way][:limit]
 
     def _choose(self, store: Store, now_ns: int) -> Posted | int:
         """Give the next of those that can wait, or make it of a crowd."""
-        due = store.due(now_ns, BATCH, self.line.channel.name, ranks=self.ranks)
+        due = self._due(store, now_ns, BATCH)
         if due[0].key.startswith(_DIGEST) and due[0].key != self._digest_key:
             return due[0]
         own = [one for one in due if not self._is_change(store, one) and not one.key.startswith(_DIGEST)]

@@ -380,7 +380,8 @@ def message_of_notice(notice: Notice) -> Message:
             what="notice",
             text="",
             severity="info" if notice.kind in _HARMLESS else "notice",
-            title=_NOTICE_TITLES[notice.kind] + (f" ({where})" if where else ""),
+            title=_NOTICE_TITLES.get(notice.kind, words.upper_first(words.spoken(notice.kind)))
+            + (f" ({where})" if where else ""),
             headline=said[0] if said else "",
             news="\n".join(said[1:]),
             facts=(("At", words.moment(notice.ts_ns / 1e6)),),

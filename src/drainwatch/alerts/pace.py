@@ -13,7 +13,7 @@ from drainwatch.events import NS_PER_S
 class Limit(NamedTuple):
     """So many messages within such a time."""
 
-    count: int
+    most: int
     span_ns: int
 
 
@@ -49,7 +49,7 @@ class Pace:
 
     def __init__(self, limits: Sequence[Limit]) -> None:
         self._limits = tuple(limits)
-        self._sent = deque[int](maxlen=max((limit.count for limit in limits), default=1))
+        self._sent = deque[int](maxlen=max((limit.most for limit in limits), default=1))
         """When the last ones went."""
         self._could_wait = deque[int](maxlen=self._sent.maxlen)
         """Of these, those that could have waited."""
@@ -60,10 +60,10 @@ class Pace:
             while sent and sent[-1] > now_ns:  # the clock was set back
                 sent.pop()
         ready_ns = 0
-        for count, span_ns in self._limits:
-            ready_ns = max(ready_ns, _free_ns(self._sent, count, span_ns))
+        for most, span_ns in self._limits:
+            ready_ns = max(ready_ns, _free_ns(self._sent, most, span_ns))
             if not urgent:
-                ready_ns = max(ready_ns, _free_ns(self._could_wait, max(count // 2, 1), span_ns))
+                ready_ns = max(ready_ns, _free_ns(self._could_wait, max(most // 2, 1), span_ns))
         return ready_ns
 
     def note(self, now_ns: int, *, urgent: bool) -> None:
@@ -73,6 +73,6 @@ class Pace:
             self._could_wait.append(now_ns)
 
 
-def _free_ns(sent: Sequence[int], count: int, span_ns: int) -> int:
-    """Say when of the last `count` the first is so long ago that another may go."""
-    return sent[-count] + span_ns + SPARE_NS if len(sent) >= count else 0
+def _free_ns(sent: Sequence[int], most: int, span_ns: int) -> int:
+    """Say when of the last `most` the first is so long ago that another may go."""
+    return sent[-most] + span_ns + SPARE_NS if len(sent) >= most else 0

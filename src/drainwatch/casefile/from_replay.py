@@ -25,6 +25,7 @@ from drainwatch.casefile.case import (
 )
 from drainwatch.errors import InputError
 from drainwatch.events import NS_PER_MS
+from drainwatch.replay import JUDGED_BY
 
 AROUND_NS: Final = 60_000_000_000
 """So much before and after a fill is shown of its market."""
@@ -85,7 +86,7 @@ def case_of(folder: Path, incident: Mapping[str, Any], now_ns: int, tables: Mapp
     """
     missing = ["Messages and marks: a replay has none."]
     hashes = {name: _digest(folder / name) for name in ("incidents.jsonl", "scores.parquet")}
-    scored = _scored(folder / "scores.parquet", str(incident["id"]))
+    scored, judged_by = _scored(folder / "scores.parquet", incident)
     by_key = {(row["symbol"], row["id"], row["order"], row["side"]): row for row in scored}
     fills = [_fill(told, incident, by_key.get(_key(told))) for told in incident["fills"]]
     unscored = sum(fill.time is None for fill in fills)
@@ -93,13 +94,22 @@ def case_of(folder: Path, incident: Mapping[str, Any], now_ns: int, tables: Mapp
         missing.append(f"Of {unscored} of {len(fills)} fills the scores have no row.")
     _take_fills(fills, tables.get("fills"), missing, hashes)
     _estimate(fills)
+    contracts = sum(fill.loss is None and ":" in fill.symbol for fill in fills)
+    if contracts:
+        missing.append(
+            f"Of {contracts} fills of contracts the loss in money: what a contract holds isn't told here. "
+            "The incident's loss has it."
+        )
     market = _market(fills, tables, missing, hashes)
-    missing.append("By which model it was judged: the report beside the replay names it.")
+    if not judged_by:
+        missing.append(
+            "By which version and model it was judged: the replay is of a version that didn't say."
+        )
     return sealed(
         Case(
             made_at=iso(now_ns // NS_PER_MS * NS_PER_MS),
             origin={"kind": "replay", "drainwatch": __version__, "files": hashes},
-            judged_by={},
+            judged_by=judged_by,
             incident=dict(incident),
             state="open" if incident["closed_at"] is None else "closed",
             timeline=timeline_of(incident, [], []),
@@ -130,9 +140,10 @@ def _digest(path: Path) -> str:
         ) from None
 
 
-def _scored(path: Path, incident_id: str) -> list[dict[str, Any]]:
-    """Read the rows of an incident: those flagged as of it, and those that joined it later."""
+def _scored(path: Path, incident: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Read the rows of its fills, those that were told as of the incident last, and by what was judged."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     wanted = [
@@ -140,14 +151,19 @@ def _scored(path: Path, incident_id: str) -> list[dict[str, Any]]:
         "deviation_bps", "score", "flagged", "incident",
     ]  # fmt: skip
     try:
-        rows: list[dict[str, Any]] = pq.read_table(path, columns=wanted).to_pylist()
-    except (OSError, pa.ArrowException) as error:
+        with pq.ParquetFile(path) as file:
+            noted = (file.metadata.metadata or {}).get(JUDGED_BY.encode(), b"{}")
+            table = file.read(columns=wanted)
+        ids = pa.array([told["id"] for told in incident["fills"]], pa.string())
+        rows: list[dict[str, Any]] = table.filter(pc.is_in(table["id"], ids)).to_pylist()
+        judged_by = msgspec.json.decode(noted, type=dict[str, Any])
+    except (OSError, pa.ArrowException, msgspec.DecodeError) as error:
         raise InputError(
             f"expected the scores of a replay in {path}, found none to read ({error}): "
             "run `drainwatch replay` first"
         ) from None
     # a fill that joined by hindsight says no incident of its own
-    return sorted(rows, key=lambda row: row["incident"] == incident_id)
+    return sorted(rows, key=lambda row: row["incident"] == incident["id"]), judged_by
 
 
 def _fill(told: Mapping[str, Any], incident: Mapping[str, Any], row: Mapping[str, Any] | None) -> CaseFill:

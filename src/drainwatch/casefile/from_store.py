@@ -144,43 +144,61 @@ def _market(
 ) -> Iterator[Surrounding]:
     """Give what is kept of the markets around the fills."""
     newest = store.newest_entry()
-    left = MOST_ROWS
-    gone = 0
-    held = store.held_entries()
+    left, gone, under_way = MOST_ROWS, 0, False
+    held = {first for first, _ in store.held_entries()}
     for (exchange, symbol), moments in times.items():
         for first_ns, last_ns in spans((at - AROUND_NS, at + AROUND_NS) for at in moments):
             around = Surrounding(
                 exchange=exchange, symbol=symbol, start=iso(first_ns), end=iso(last_ns), kept="none"
             )
-            number = first = number_at(store, first_ns, newest)
-            found = False
-            for entry_number, content in store.entries(first - 1):
-                entry = read_entry(content)
-                rows = [] if isinstance(entry, int) else entry
-                if any(at > last_ns for at, _ in rows) or (isinstance(entry, int) and entry > last_ns):
-                    found = found or entry_number == number
-                    left -= _take(around, rows, first_ns, last_ns)
-                    break
-                if entry_number != number:
-                    break
-                found, number = True, number + 1
-                left -= _take(around, rows, first_ns, last_ns)
-                if left <= 0:
-                    break
-            begun = first == 1 or any(a == first for a, _ in held) or _has(store, first - 1)
-            if found:
-                around.kept = "whole" if begun and left > 0 else "part"
+            first = number_at(store, first_ns, newest)
+            begun = first == 1 or first in held or _has(store, first - 1)
+            number, known_ns, taken = _read(store, around, first, (first_ns, last_ns), left)
+            left -= taken
+            ended = known_ns is not None and known_ns > last_ns
+            if known_ns is not None:
+                whole = begun and left > 0 and (ended or number >= newest)
+                around.kept = "whole" if whole else "part"
+                if not ended and number >= newest:
+                    under_way, around.end = True, iso(max(known_ns, first_ns))
             gone += around.kept != "whole"
             yield around
-    if gone:
+    if under_way:
+        missing.append(
+            "What the market does next: the minute after the last fill wasn't over. Export again then."
+        )
+    if left <= 0:
+        missing.append(
+            f"More than {MOST_ROWS:,} rows of market data around the fills: the rest was left out."
+        )
+    elif gone:
         missing.append(
             f"Of {gone} stretches of market data around fills the journal has no more, or not all: an older "
             "drainwatch dropped them with saved states, or there were more fills than it keeps them for."
         )
-    if left <= 0:
-        missing.append(
-            f"More than {MOST_ROWS:,} rows of market data lie around the fills: the rest was left out."
-        )
+
+
+def _read(
+    store: Store, around: Surrounding, first: int, span: tuple[int, int], most: int
+) -> tuple[int, int | None, int]:
+    """Take the rows of a stretch, from entry `first` on, as far as no entry is missing.
+
+    Returns
+    -------
+    The number of the last entry read, its time (None: none was there), and how many rows were taken.
+    """
+    number, known_ns, taken = first - 1, None, 0
+    for entry_number, content in store.entries(first - 1):
+        if entry_number != number + 1:
+            break
+        entry = read_entry(content)
+        rows = [] if isinstance(entry, int) else entry
+        taken += _take(around, rows, *span)
+        number = entry_number
+        known_ns = max([known_ns or 0, entry if isinstance(entry, int) else 0, *(at for at, _ in rows)])
+        if known_ns > span[1] or taken >= most:
+            break
+    return number, known_ns, taken
 
 
 def _has(store: Store, number: int) -> bool:

@@ -46,7 +46,8 @@ def fitted(text: str, limit: int, escape: Mapping[str, str] | None = None) -> st
     Counted in UTF-16 units, as the services do; no escape is cut in two.
     """
     begun = text[: limit + 1]
-    whole = begun.translate(str.maketrans(dict(escape))) if escape else begun
+    table: dict[str, str | int | None] = dict(escape or {})
+    whole = begun.translate(str.maketrans(table))
     if units(whole) <= limit:
         return whole
     used = 1  # the ellipsis
