@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from drainwatch.alerts.answer import Answer, Outcome
+from drainwatch.alerts.channel import Channel as Target
 from drainwatch.config import Account, Channel, ChannelKind, Settings
 from drainwatch.doctor import Check, Heard, Tools
 from drainwatch.rows import Balance, Fill, Market
@@ -94,8 +96,9 @@ def tools(venue: FakeVenue | None = None, **changes: Any) -> Tools:
     async def hear(_: Account, __: Credentials | None, symbols: Collection[str]) -> Heard:
         return Heard(stands=True, symbols=frozenset(symbols))
 
-    async def send(_: Channel, url: str) -> None:
-        assert url == URL
+    async def send(channel: Target) -> Answer:
+        assert channel.url == URL
+        return Answer(Outcome.ARRIVED, "")
 
     seconds = iter(range(1_000))
     made = Tools(

@@ -95,3 +95,69 @@ def test_nothing_of_what_a_service_says_gets_into_the_reason(said: str) -> None:
             ).reason
             == plain
         )
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "said"),
+    [
+        (b'{"ok":true,"ts":"1.2"}', Outcome.ARRIVED, ""),
+        (b"ok", Outcome.ARRIVED, ""),
+        (b'{"ok":false,"error":"ratelimited"}', Outcome.LATER, "ratelimited"),
+        (b'{"ok":false,"error":"internal_error"}', Outcome.LATER, "internal_error"),
+        (b'{"ok":false,"error":"invalid_auth"}', Outcome.NEVER, "make a new token"),
+        (b'{"ok":false,"error":"not_in_channel"}', Outcome.NEVER, "invite the bot"),
+        (b'{"ok":false,"error":"channel_not_found"}', Outcome.NEVER, "channel's id"),
+        (b'{"ok":false,"error":"something_new"}', Outcome.NEVER, "something_new"),
+        (b'{"ok":false,"error":"https://x/hunter2"}', Outcome.NEVER, "an error without a name"),
+        (b'{"ok":false}', Outcome.NEVER, "an error without a name"),
+    ],
+)
+def test_slacks_bots_are_answered_200_whatever_happens(body: bytes, outcome: Outcome, said: str) -> None:
+    """Whoever looks at the status alone takes every refused alert for delivered."""
+    answer = read_answer(200, {}, body, NOW_NS, "slack")
+    assert answer.outcome is outcome
+    assert said in answer.reason
+    assert "hunter2" not in answer.reason
+
+
+def test_other_services_may_say_ok_false_in_a_body_of_their_own() -> None:
+    assert read_answer(200, {}, b'{"ok":false}', NOW_NS, "webhook").outcome is Outcome.ARRIVED
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body", "outcome"),
+    [
+        ("telegram", 400, b'{"description":"Bad Request: message is not modified: ..."}', Outcome.ARRIVED),
+        ("telegram", 400, b'{"description":"Bad Request: message to edit not found"}', Outcome.GONE),
+        ("telegram", 400, b'{"description":"Bad Request: MESSAGE_ID_INVALID"}', Outcome.GONE),
+        ("telegram", 400, b'{"description":"Bad Request: message can\'t be edited"}', Outcome.GONE),
+        ("telegram", 400, b'{"description":"Bad Request: chat not found"}', Outcome.NEVER),
+        ("discord", 404, b'{"message":"Unknown Message","code":10008}', Outcome.GONE),
+        ("discord", 404, b'{"message":"Unknown Webhook","code":10015}', Outcome.NEVER),
+        ("slack", 200, b'{"ok":false,"error":"message_not_found"}', Outcome.GONE),
+        ("slack", 200, b'{"ok":false,"error":"edit_window_closed"}', Outcome.GONE),
+        ("slack", 200, b'{"ok":false,"error":"cant_update_message"}', Outcome.GONE),
+        ("webhook", 404, b"", Outcome.NEVER),
+    ],
+)
+def test_a_message_that_can_not_be_changed_is_not_a_channel_that_is_gone(
+    kind: str, status: int, body: bytes, outcome: Outcome
+) -> None:
+    answer = read_answer(status, {}, body, NOW_NS, kind, edit=True)
+    assert answer.outcome is outcome
+    new = read_answer(status, {}, body, NOW_NS, kind)
+    assert new.outcome is Outcome.NEVER, "a new message has nothing that could be gone"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "said"),
+    [
+        ("telegram", 401, "bot's token"),
+        ("telegram", 404, "bot's token"),
+        ("telegram", 403, "may not write there"),
+        ("discord", 404, "make a new webhook"),
+        ("slack", 403, "make a new one"),
+    ],
+)
+def test_what_to_do_is_said_in_the_services_own_words(kind: str, status: int, said: str) -> None:
+    assert said in read_answer(status, {}, b"", NOW_NS, kind).reason

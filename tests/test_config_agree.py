@@ -62,7 +62,18 @@ def test_what_agrees_is_taken(settings: Settings) -> None:
         (Settings(accounts=(replace(WALLET, exchange="okx"),)), "expected no $.accounts[0].address in here"),
         (Settings(channels=(replace(HOOK, url_credential=""),)), "`url_credential` at $.channels[0] in here"),
         (Settings(channels=(replace(PHONE, chat_id=""),)), "expected the chat's number at $.channels[0]"),
-        (Settings(channels=(replace(HOOK, chat_id="1"),)), "expected nothing at $.channels[0].chat_id"),
+        (
+            Settings(channels=(replace(HOOK, kind=ChannelKind.DISCORD, chat_id="1"),)),
+            "expected nothing at $.channels[0].chat_id",
+        ),
+        (
+            Settings(channels=(replace(HOOK, kind=ChannelKind.SLACK, signing_env="S"),)),
+            "expected no signing secret at $.channels[0] in here, as only `webhook` signs",
+        ),
+        (
+            Settings(channels=(replace(HOOK, signing_env="S", signing_file="./s"),)),
+            "expected one of `signing_env`, `signing_file` at $.channels[0]",
+        ),
         (Settings(bots=(BOT,)), "expected $.bots[0].account in here to say whose orders these are"),
         (Settings(accounts=(MAIN, WALLET), bots=(BOT,)), "there are `main`, `wallet`"),
         (Settings(accounts=(MAIN,), bots=(replace(BOT, account="x"),)), "found `x`; there is `main`"),

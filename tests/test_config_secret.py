@@ -18,7 +18,7 @@ from drainwatch.config import (
     ChannelKind,
     SecretError,
     Watch,
-    channel_url,
+    channel_of,
     credentials_of,
     read_secret,
     store_url,
@@ -137,6 +137,7 @@ def test_any_key_is_taken_or_refused_without_being_shown(key: str, secret: str) 
 
 
 TOKEN = "123456789:AAH" + "x" * 32
+SLACK_TOKEN = "xoxb-" + "1234567890-" * 2 + "x" * 24
 
 
 @pytest.mark.parametrize(
@@ -148,12 +149,44 @@ TOKEN = "123456789:AAH" + "x" * 32
             "https://hooks.slack.com/services/T/B/x",
         ),
         (ChannelKind.WEBHOOK, "http://127.0.0.1:9/x", "http://127.0.0.1:9/x"),
-        (ChannelKind.TELEGRAM, TOKEN, f"https://api.telegram.org/bot{TOKEN}/sendMessage"),
+        (ChannelKind.TELEGRAM, TOKEN, f"https://api.telegram.org/bot{TOKEN}"),
         (ChannelKind.TELEGRAM, "http://127.0.0.1:9/botx", "http://127.0.0.1:9/botx"),
     ],
 )
 def test_urls_of_channels(kind: ChannelKind, given_url: str, url: str) -> None:
-    assert channel_url(Channel(name="c", kind=kind, url_env="U"), {"U": given_url}) == url
+    chat_id = "-1" if kind is ChannelKind.TELEGRAM else ""
+    made = channel_of(Channel(name="c", kind=kind, url_env="U", chat_id=chat_id), {"U": given_url})
+    assert (made.name, made.kind, made.url, made.chat_id) == ("c", kind.value, url, chat_id)
+    assert (made.token, made.signing) == ("", "")
+
+
+def test_a_token_of_slacks_makes_a_bot() -> None:
+    channel = Channel(name="c", kind=ChannelKind.SLACK, url_env="U", chat_id="C0123456789")
+    made = channel_of(channel, {"U": SLACK_TOKEN})
+    assert (made.url, made.token, made.chat_id) == ("https://slack.com/api", SLACK_TOKEN, "C0123456789")
+    assert made.can_edit
+    with pytest.raises(ConfigError, match=r"expected chat_id.*found one: take it out"):
+        channel_of(channel, {"U": "https://hooks.slack.com/services/T/B/x"})
+    with pytest.raises(ConfigError, match=r"expected chat_id.*found none: add it") as caught:
+        channel_of(Channel(name="c", kind=ChannelKind.SLACK, url_env="U"), {"U": SLACK_TOKEN})
+    assert SLACK_TOKEN not in str(caught.value)
+
+
+def test_a_webhook_has_its_signing_secret_from_its_place() -> None:
+    channel = Channel(name="c", kind=ChannelKind.WEBHOOK, url_env="U", signing_env="S")
+    made = channel_of(channel, {"U": "https://h.example/x", "S": PLANTED})
+    assert made.signing == PLANTED
+    assert PLANTED not in repr(made)
+    with pytest.raises(SecretError, match="signing_env"):
+        channel_of(channel, {"U": "https://h.example/x"})
+
+
+def test_a_url_of_apprises_is_looked_at_before_the_first_alert() -> None:
+    channel = Channel(name="c", kind=ChannelKind.APPRISE, url_env="U")
+    assert channel_of(channel, {"U": "ntfys://topic"}).url == "ntfys://topic"
+    with pytest.raises(ConfigError, match="as apprise has them") as caught:
+        channel_of(channel, {"U": f"nonsense://{PLANTED}"})
+    assert PLANTED not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +195,7 @@ def test_urls_of_channels(kind: ChannelKind, given_url: str, url: str) -> None:
 def test_wrong_urls_of_channels_are_refused_and_not_shown(url: str) -> None:
     """Over plain HTTP the alert, and the right to post there, are anybody's."""
     with pytest.raises(SecretError, match="expected an https URL of channel `c`") as caught:
-        channel_url(Channel(name="c", kind=ChannelKind.DISCORD, url_env="U"), {"U": url})
+        channel_of(Channel(name="c", kind=ChannelKind.DISCORD, url_env="U"), {"U": url})
     assert url not in str(caught.value)
 
 

@@ -32,7 +32,9 @@ PLANTED = {
     "PLANT_OKX_KEY": "plantedOkxKeyM2jU6yH9tG4rF7eD1wS8",
     "PLANT_OKX_SECRET": "plantedOkxSecretK5iO8lP3mN6bV9cX2",
     "PLANT_OKX_PASSPHRASE": "plantedPassphraseW4sD7fG1hJ8kL5zX",
+    "PLANT_SIGNING": "plantedSigningC3vB6nM9aS2dF5gH8jK1",
 }
+MAIL_TOKEN = "plantedMailTokenX7cV1bN4mK8jH2gF5d"  # noqa: S105 - opens nothing
 HOOK_TOKEN = "plantedHookTokenB6nM9qW3eR8tY1uI4o"  # noqa: S105 - opens nothing
 LISTEN_KEY = "plantedListenKeyT7gB2yH5nU8jM1kI4o"
 INLET_TOKEN = "plantedInletTokenP3lO6kI9jU2hY5gT8f"  # noqa: S105 - opens nothing
@@ -40,7 +42,7 @@ OUTLET_TOKEN = "plantedOutletTokenA9sD2fG5hJ8kL1qW4"  # noqa: S105 - opens nothi
 
 REPEATED = {
     "PLANT_OTHER_KEY", "PLANT_FUTURES_KEY", "PLANT_OKX_KEY", "PLANT_OKX_PASSPHRASE", "listen key",
-    "hook token",
+    "hook token", "mail token",
 }  # fmt: skip
 """What is sent over the wire, and so can come back."""
 
@@ -145,8 +147,8 @@ class Parrot:
 def secrets() -> dict[str, str]:
     """Give all that was planted."""
     return {
-        **PLANTED, "hook token": HOOK_TOKEN, "listen key": LISTEN_KEY, "inlet token": INLET_TOKEN,
-        "outlet token": OUTLET_TOKEN,
+        **PLANTED, "hook token": HOOK_TOKEN, "mail token": MAIL_TOKEN, "listen key": LISTEN_KEY,
+        "inlet token": INLET_TOKEN, "outlet token": OUTLET_TOKEN,
     }  # fmt: skip
 
 
@@ -196,6 +198,8 @@ def write_settings(folder: Path, server: Server, bird: Parrot) -> Path:
             'passphrase_env = "PLANT_OKX_PASSPHRASE"',
         )
         + '[[channels]]\nname = "owner"\nkind = "webhook"\nurl_env = "PLANT_HOOK"\n'
+        'signing_env = "PLANT_SIGNING"\n'
+        + '[[channels]]\nname = "mail"\nkind = "apprise"\nurl_env = "PLANT_MAIL"\n'
     )  # fmt: skip
     return path
 
@@ -243,7 +247,12 @@ async def session(folder: Path) -> tuple[dict[str, bytes], Parrot]:
     async with Server(exchange) as server, parrot() as bird:
         settings = write_settings(folder, server, bird)
         text = settings.read_text()
-        environ = {**os.environ, **PLANTED, "PLANT_HOOK": f"http://{bird.url}/hook/{HOOK_TOKEN}"}
+        environ = {
+            **os.environ,
+            **PLANTED,
+            "PLANT_HOOK": f"http://{bird.url}/hook/{HOOK_TOKEN}",
+            "PLANT_MAIL": f"json://{bird.url}/mail/{MAIL_TOKEN}",
+        }
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-X", "dev", "-W", "ignore", "-c", CHILD,
             "watch", "--config", str(settings), "--debug",

@@ -23,6 +23,8 @@ TIMEOUT_S: Final = 20.0
 """Longest that a try may take: mail servers are slow."""
 _STATUS: Final = re.compile(r"\berror\s*[=:]\s*(\d{3})\b")
 """How apprise's services write an HTTP status into their log; not all do."""
+_busy: Final[set[str]] = set()
+"""Channels with a try that hasn't ended: one that hangs isn't joined by others, a thread each."""
 
 
 def check(channel: Channel) -> None:
@@ -47,8 +49,7 @@ def check(channel: Channel) -> None:
 
 async def send(channel: Channel, message: Message, now_ns: int) -> Answer:
     """Send a message once."""
-    name = f"apprise {channel.name}"
-    if any(thread.name == name for thread in threading.enumerate()):
+    if channel.name in _busy:
         return Answer(Outcome.LATER, "the try before this one hasn't ended yet")
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Answer] = loop.create_future()
@@ -58,14 +59,18 @@ async def send(channel: Channel, message: Message, now_ns: int) -> Answer:
             done.set_result(answer)
 
     def work() -> None:
-        answer = _tell(channel, note_of(message), now_ns)
+        try:
+            answer = _tell(channel, note_of(message), now_ns)
+        finally:
+            _busy.discard(channel.name)
         try:
             loop.call_soon_threadsafe(settle, answer)
         except RuntimeError:  # the loop has ended meanwhile: nobody waits for the answer
             return
 
     # a daemon: a server that never answers must not keep the process from ending
-    threading.Thread(target=work, name=name, daemon=True).start()
+    _busy.add(channel.name)
+    threading.Thread(target=work, name=f"apprise {channel.name}", daemon=True).start()
     try:
         async with asyncio.timeout(TIMEOUT_S):
             return await done

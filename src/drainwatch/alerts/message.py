@@ -248,13 +248,13 @@ def message_of(
             test=test,
             title=f"{'TEST: ' if test else ''}{severity.upper()}{_LABELS[what]}",
             headline=text.money_gone(incident),
-            action=words.upper_first(text.what_now(incident)),
+            action=text.what_now(incident),
             link=_link(incident),
             news=_NEWS[what],
             reasons=tuple(text.reasons(incident)),
             fills=shown,
             fills_more=max(0, len(told) - len(shown)),
-            facts=tuple(facts),
+            facts=tuple(fact for fact in facts if fact[1]),
             command="" if test or what == "acknowledged" else _command(name),
             history=tuple(_said(step) for step in history[-STEPS:]),
             incident_id=name,
@@ -332,7 +332,7 @@ def _shown(table: FillTable, row: int, loss: float) -> ShownFill:
         _known(table.floats(name)[row]) for name in ("timestamp", "price", "amount", "fair_price")
     )
     side, symbol = table.text("side", row), table.text("symbol", row)
-    off = words.off_price(side, price, fair)
+    off = words.off_price(side, price, fair).replace("what it was worth", f"its worth of {words.price(fair)}")
     return ShownFill(
         symbol=symbol,
         id=table.text("id", row),
@@ -344,7 +344,7 @@ def _shown(table: FillTable, row: int, loss: float) -> ShownFill:
         fair_source=table.text("fair_source", row),
         loss=_known(loss),
         text=f"{words.clock(at)} {side} {words.number(amount)} {symbol} at {words.price(price)}"
-        + (f", worth {words.price(fair)}: {off}" if off else ""),
+        + (f", {off}" if off else ""),
     )
 
 
@@ -377,7 +377,8 @@ def message_of_notice(notice: Notice) -> Message:
             what="notice",
             text="",
             severity="info" if notice.kind in _HARMLESS else "notice",
-            title=_NOTICE_TITLES[notice.kind] + (f" ({where})" if where else ""),
+            title=_NOTICE_TITLES.get(notice.kind, words.upper_first(words.spoken(notice.kind)))
+            + (f" ({where})" if where else ""),
             headline=said[0] if said else "",
             news="\n".join(said[1:]),
             facts=(("At", words.moment(notice.ts_ns / 1e6)),),

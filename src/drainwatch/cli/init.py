@@ -45,7 +45,7 @@ def init(
     ] = None,
     address: Annotated[str | None, typer.Option(metavar="0X...", help="Account at Hyperliquid.")] = None,
     channel: Annotated[
-        str | None, typer.Option(metavar="KIND", help="slack, discord, telegram, webhook or none.")
+        str | None, typer.Option(metavar="KIND", help="slack, discord, telegram, webhook, apprise or none.")
     ] = None,
     url: Annotated[str | None, typer.Option(metavar="PLACE", help="Of the webhook's URL.")] = None,
     chat: Annotated[str | None, typer.Option(metavar="ID", help="Telegram's chat.")] = None,
@@ -152,13 +152,14 @@ def answered(questions: Questions, config: Path) -> Settings:
             options |= place("accounts.0.passphrase", questions.ask("passphrase", why, default), "passphrase")
     kind = questions.ask(
         "channel",
-        "Where alerts go, as nobody looks at a screen at night: slack, discord, telegram, webhook or none.",
+        "Where alerts go, as nobody looks at a screen at night: slack, discord, telegram, webhook, apprise "
+        "(e-mail, ntfy and a hundred more) or none.",
         "none",
     ).lower()
     if kind != "none":
         options |= {"channels.0.name": kind, "channels.0.kind": kind}
-        token = " (or of the bot's token)" if kind == "telegram" else ""
-        why = f"Where the webhook's URL{token} is kept: who knows it can write there.\n{PLACE}"
+        what = {"telegram": "bot's token", "apprise": "URL, as apprise has them,"}.get(kind, "webhook's URL")
+        why = f"Where the {what} is kept: who knows it can write there.\n{PLACE}"
         options |= place("channels.0.url", questions.ask("url", why, f"{prefix_of(kind)}_URL"), "url")
         if kind == "telegram":
             options["channels.0.chat_id"] = questions.ask("chat", "The number of Telegram's chat.", "")

@@ -9,12 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 _BINANCE: Final = "https://www.binance.com/en/my/settings/api-management"
-_BYBIT: Final = "https://www.bybit.com/app/user/api-management"
-_COINBASE: Final = "https://portal.cdp.coinbase.com/access/api"
-_GATE: Final = "https://www.gate.io/myaccount/api_key_manage"
-_HTX: Final = "https://www.htx.com/en-us/apikey/"
 _KUCOIN: Final = "https://www.kucoin.com/account/api"
-_OKX: Final = "https://www.okx.com/account/my-api"
 
 _PAGES: Final = {
     "binance": _BINANCE,
@@ -24,26 +19,21 @@ _PAGES: Final = {
     "bingx": "https://bingx.com/en/account/api/",
     "bitfinex": "https://setting.bitfinex.com/api",
     "bitget": "https://www.bitget.com/account/newapi",
-    "bitmex": "https://www.bitmex.com/app/apiKeys",
     "bitstamp": "https://www.bitstamp.net/account/security/api/",
-    "bybit": _BYBIT,
-    "coinbase": _COINBASE,
-    "coinbaseadvanced": _COINBASE,
-    "coinex": "https://www.coinex.com/apikey",
+    "bybit": "https://www.bybit.com/app/user/api-management",
+    "coinbase": "https://portal.cdp.coinbase.com/access/api",
     "cryptocom": "https://crypto.com/exchange/user/settings/api-management",
     "deribit": "https://www.deribit.com/account/BTC/api",
-    "gate": _GATE,
-    "gateio": _GATE,
+    "gate": "https://www.gate.io/myaccount/api_key_manage",
     "gemini": "https://exchange.gemini.com/settings/api",
-    "htx": _HTX,
-    "huobi": _HTX,
+    "htx": "https://www.htx.com/en-us/apikey/",
     "hyperliquid": "https://app.hyperliquid.xyz/API",
     "kraken": "https://www.kraken.com/u/security/api",
     "krakenfutures": "https://futures.kraken.com/trade/settings/api",
     "kucoin": _KUCOIN,
     "kucoinfutures": _KUCOIN,
     "mexc": "https://www.mexc.com/user/openapi",
-    "okx": _OKX,
+    "okx": "https://www.okx.com/account/my-api",
     "phemex": "https://phemex.com/account/api-management",
 }
 """By ccxt's id of the exchange. At Hyperliquid it is the page of the API wallets."""

@@ -70,9 +70,8 @@ def embed_of(message: Message, *, short: bool) -> dict[str, Any]:
         if message.fills_more:
             lines.append(f"- and {message.fills_more:,} more")
         fields += _fields("The worst fills" if message.fills_more else "Fills", lines)
-    if message.facts:
-        lines = [f"**{_safe(name, 40)}:** {_safe(value, _FACT)}" for name, value in message.facts]
-        fields += _fields("What is known", lines)
+    if message.facts and message.notice is None:
+        fields += _fields("What is known", _facts(message))
     if fields:
         embed["fields"] = fields
     if message.history:
@@ -87,11 +86,17 @@ def _said(message: Message) -> list[str]:
     if message.action:
         page = f" [{_safe(message.link.text, 100)}]({message.link.url})" if message.link else ""
         lines.append(f"**Now:** {_safe(message.action, _ACTION)}{page}")
-    limit = _REMARK if message.facts and message.reasons else _BARE
+    limit = _REMARK if message.reasons else _BARE
     lines += [_safe(said, limit) for said in message.remarks]
+    if message.notice is not None:  # too little for a heading of its own
+        lines += _facts(message)
     if message.command:
         lines.append(f"Seen to it? `{message.command}`")
     return lines
+
+
+def _facts(message: Message) -> list[str]:
+    return [f"**{_safe(name, 40)}:** {_safe(value, _FACT)}" for name, value in message.facts]
 
 
 def _fields(name: str, lines: list[str]) -> list[dict[str, Any]]:

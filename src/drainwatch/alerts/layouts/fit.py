@@ -45,16 +45,20 @@ def fitted(text: str, limit: int, escape: Mapping[str, str] | None = None) -> st
 
     Counted in UTF-16 units, as the services do; no escape is cut in two.
     """
-    escape = escape or {}
-    pieces = [escape.get(character, character) for character in text[: limit + 1]]
-    if sum(map(units, pieces)) <= limit:
-        return "".join(pieces)
+    begun = text[: limit + 1]
+    table: dict[str, str | int | None] = dict(escape or {})
+    whole = begun.translate(str.maketrans(table))
+    if units(whole) <= limit:
+        return whole
     used = 1  # the ellipsis
-    for place, piece in enumerate(pieces):
+    kept = []
+    for character in begun:
+        piece = escape.get(character, character) if escape else character
         used += units(piece)
         if used > limit:
-            return "".join(pieces[:place]) + "…"
-    return "".join(pieces)
+            break
+        kept.append(piece)
+    return "".join(kept) + "…"
 
 
 def shown(text: str, limit: int, escape: Mapping[str, str] | None = None) -> str:

@@ -14,8 +14,10 @@ from drainwatch.alerts.layouts.request import JSON, Request, fields_of, to_bytes
 from drainwatch.alerts.message import Message
 
 MAX_HEADER: Final = 150
-MAX_TEXT: Final = 3_000
-_LINE: Final = 300
+ROOM: Final = 12_500
+"""Characters of all blocks as JSON. From some 13,000 on Slack refuses them, whatever its documents say."""
+_LINES: Final = (300, 150, 50)
+"""Longest line; the next where all don't fit."""
 _FALLBACK: Final = 1_000
 """Slack takes 40,000, but what isn't blocks is read in notifications alone."""
 
@@ -53,66 +55,80 @@ def id_in(body: bytes) -> str | None:
 
 
 def blocks_of(message: Message, *, short: bool) -> list[Part]:
-    """Write the blocks.
-
-    Five at most; each line has a limit, so that all together stay below the 13,000 characters from which
-    on Slack refuses blocks, whatever its documents say.
-    """
-    first = marked(message)
+    """Write the blocks; lines are cut as far as it takes to fit."""
     blocks: list[Part] = []
-    if units(first) <= MAX_HEADER:
-        header = shown(first, MAX_HEADER)
-    else:
-        header = shown(first.partition(": ")[0], MAX_HEADER)
-    blocks.append({"type": "header", "text": {"type": "plain_text", "text": header, "emoji": False}})
-    lines = [] if units(first) <= MAX_HEADER else [[_bold(first, MAX_TEXT // 2)]]
-    if message.action:
-        lines.append([_bold("Now: "), _text(message.action), *_linked(message)])
-    lines += [[_text(said, MAX_TEXT)] for said in message.remarks]
-    if lines:
-        blocks.append(_rich(_section(lines)))
-    if not short:
-        blocks += _details(message)
-    foot = _foot(message, short=short)
-    if foot:
-        blocks.append(_rich(_section(foot)))
+    for line in _LINES:
+        blocks = _Sheet(message, line).blocks(short=short)
+        if len(to_bytes(blocks).decode()) <= ROOM:
+            break
     return blocks
 
 
-def _details(message: Message) -> list[Part]:
-    """Write why, which fills, and what else is known."""
-    blocks = []
-    if message.reasons:
-        title = "What" if message.what == "digest" else "Why"
-        items = [[_text(reason)] for reason in message.reasons]
-        blocks.append(_rich(_section([[_bold(title)]]), _list("ordered", items)))
-    if message.fills:
-        items = [[_text(fill.text)] for fill in message.fills]
-        if message.fills_more:
-            items.append([_text(f"and {message.fills_more:,} more")])
-        title = "The worst fills" if message.fills_more else "Fills"
-        blocks.append(_rich(_section([[_bold(title)]]), _list("bullet", items)))
-    if message.facts:
-        lines = [[_bold(f"{name}: "), _text(value)] for name, value in message.facts]
-        blocks.append(_rich(_section(lines)))
-    return blocks
+class _Sheet:
+    """One message with lines of some length."""
 
+    def __init__(self, message: Message, line: int) -> None:
+        self.message, self.line = message, line
 
-def _foot(message: Message, *, short: bool) -> list[list[Part]]:
-    """Write what to type, and what was told before."""
-    lines = []
-    if message.command:
-        lines.append([_text("Seen to it? "), _text(message.command, code=True)])
-    if message.history and not short:
-        lines.append([_bold("Told before: "), _text(" · ".join(message.history))])
-    return lines
+    def blocks(self, *, short: bool) -> list[Part]:
+        """Write all blocks, six at most."""
+        first = marked(self.message)
+        is_long = units(first) > MAX_HEADER
+        header = shown(first.partition(": ")[0] if is_long else first, MAX_HEADER)
+        blocks: list[Part] = [
+            {"type": "header", "text": {"type": "plain_text", "text": header, "emoji": False}}
+        ]
+        lines = [[_bold(first, 4 * self.line)]] if is_long else []
+        if self.message.action:
+            lines.append([_bold("Now: "), self.text(self.message.action), *self.linked()])
+        lines += [[_text(said, 10 * self.line)] for said in self.message.remarks]
+        if lines:
+            blocks.append(_rich(_section(lines)))
+        if not short:
+            blocks += self.details()
+        foot = self.foot(short=short)
+        if foot:
+            blocks.append(_rich(_section(foot)))
+        return blocks
 
+    def details(self) -> list[Part]:
+        """Write why, which fills, and what else is known."""
+        message, blocks = self.message, []
+        if message.reasons:
+            title = "What" if message.what == "digest" else "Why"
+            items = [[self.text(reason)] for reason in message.reasons]
+            blocks.append(_rich(_section([[_bold(title)]]), _list("ordered", items)))
+        if message.fills:
+            items = [[self.text(fill.text)] for fill in message.fills]
+            if message.fills_more:
+                items.append([self.text(f"and {message.fills_more:,} more")])
+            title = "The worst fills" if message.fills_more else "Fills"
+            blocks.append(_rich(_section([[_bold(title)]]), _list("bullet", items)))
+        if message.facts:
+            lines = [[_bold(f"{name}: ", self.line), self.text(value)] for name, value in message.facts]
+            blocks.append(_rich(_section(lines)))
+        return blocks
 
-def _linked(message: Message) -> list[Part]:
-    if message.link is None:
-        return []
-    link = {"type": "link", "url": message.link.url, "text": shown(message.link.text, _LINE)}
-    return [_text(" "), link]
+    def foot(self, *, short: bool) -> list[list[Part]]:
+        """Write what to type, and what was told before."""
+        lines = []
+        if self.message.command:
+            command = {"type": "text", "text": self.message.command, "style": {"code": True}}
+            lines.append([_text("Seen to it? "), command])
+        if self.message.history and not short:
+            lines.append([_bold("Told before: "), self.text(" · ".join(self.message.history))])
+        return lines
+
+    def linked(self) -> list[Part]:
+        """Write the link."""
+        link = self.message.link
+        if link is None:
+            return []
+        return [_text(" "), {"type": "link", "url": link.url, "text": shown(link.text, self.line)}]
+
+    def text(self, text: str) -> Part:
+        """Write a text in a line."""
+        return _text(text, self.line)
 
 
 def _rich(*elements: Part) -> Part:
@@ -134,10 +150,10 @@ def _list(style: str, items: list[list[Part]]) -> Part:
     return {"type": "rich_text_list", "style": style, "elements": sections}
 
 
-def _text(text: str, limit: int = _LINE, *, code: bool = False) -> Part:
-    part: Part = {"type": "text", "text": text if code else shown(text, limit)}
-    return part | {"style": {"code": True}} if code else part
+def _text(text: str, limit: int = 100) -> Part:
+    # an empty text would be refused, and the message with it
+    return {"type": "text", "text": shown(text, limit) or "-"}
 
 
-def _bold(text: str, limit: int = _LINE) -> Part:
+def _bold(text: str, limit: int = 100) -> Part:
     return _text(text, limit) | {"style": {"bold": True}}
