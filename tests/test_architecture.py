@@ -25,6 +25,7 @@ WITHOUT_A_TEST_MODULE = {
     "alerts": "holds no code",
     "bench": "holds no code",
     "botlogs": "holds no code",
+    "casefile": "holds no code",
     "features": "hands on what `features/registry` holds",
     "lab": "holds no code",
     "lab/exchange": "holds no code",

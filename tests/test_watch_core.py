@@ -31,7 +31,8 @@ from drainwatch.replay import new_engine
 from drainwatch.rows import Balance, Fill, Market, Quote, Row, Trade
 from drainwatch.store import Store, open_store
 from drainwatch.store.sqlite import SqliteStore
-from drainwatch.watch.core import Core, Outcome, read_entry, warm_up
+from drainwatch.watch.core import Core, Outcome, warm_up
+from drainwatch.watch.entries import read_entry
 from drainwatch.watch.rerun import NothingKept
 from live_rows import MS, arrivals
 

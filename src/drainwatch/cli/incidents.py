@@ -14,7 +14,7 @@ from drainwatch.cli.kept import AsJson, ConfigPath, StoreUrl, find, kept, short_
 from drainwatch.cli.screen import Debug, NoColor, Screen
 
 if TYPE_CHECKING:
-    from drainwatch.store import Mark, Store, Told, What
+    from drainwatch.store import Mark, Store, What
 
 incidents = typer.Typer(
     no_args_is_help=True,
@@ -118,17 +118,17 @@ def show(
 ) -> None:
     """Show one: what happened, and who was told."""
     with Screen(no_color=no_color, debug=debug) as screen:
+        from drainwatch.casefile.from_store import messages_of
         from drainwatch.report import to_text
         from drainwatch.store import state_of
 
         with kept(config, store) as (opened, _):
             incident = _found(opened, incident_id)
             marks = opened.marks(incident["id"])
-            told = opened.told(f"{incident['id']}/")
+            told = messages_of(opened, incident["id"])
         state = state_of(incident, marks)
         if as_json:
-            messages = [_message(one) for one in told]
-            plain = _plain(incident, state, marks) | {"messages": messages}
+            plain = _plain(incident, state, marks) | {"messages": told}
             screen.out(json.dumps(plain, indent=2))
             return
         screen.incident(to_text(incident))
@@ -158,25 +158,25 @@ def _said(mark: Mark) -> str:
     return f"{mark.what.replace('_', ' ')} {words.moment(mark.at_ns / 1e6)}{why}"
 
 
-def _show_told(told: list[Told], screen: Screen) -> None:
+def _show_told(told: list[dict[str, Any]], screen: Screen) -> None:
     """Say who was told, message by message."""
     from drainwatch.report import words
-    from drainwatch.store.outbox import DELIVERED, GIVEN_UP, PUT_TOGETHER
 
     if not told:
         screen.prose("Told: nobody (no channel is set for it, or it was held back)")
         return
     screen.prose("Told:")
     for one in told:
-        at = words.moment((one.settled_ns or one.posted_ns) / 1e6)
-        became = {
-            DELIVERED: f"arrived {at}",
-            GIVEN_UP: f"given up {at}",
-            PUT_TOGETHER: f"put together {at} with others, in one message",
-        }.get(one.state, f"waiting since {at}, {words.plural(one.attempts, 'failed try', 'failed tries')}")
-        why = f" ({words.clean(one.reason, 200)})" if one.reason and one.state != PUT_TOGETHER else ""
-        what = words.clean(one.key.split("/")[1] if "/" in one.key else one.key)
-        screen.prose(f"  {what}, by {words.clean(one.channel)}: {became}{why}")
+        at = words.moment(one["settled_at"] or one["posted_at"])
+        failed = words.plural(one["failed_tries"], "failed try", "failed tries")
+        became = {"arrived": f"arrived {at}", "given_up": f"given up {at}"}.get(
+            one["state"], f"waiting since {at}, {failed}"
+        )
+        together = ", together with others" if one["digest"] else ""
+        why = f" ({words.clean(one['reason'], 200)})" if one["reason"] else ""
+        screen.prose(
+            f"  {words.clean(one['what'])}, by {words.clean(one['channel'])}{together}: {became}{why}"
+        )
 
 
 @incidents.command()
@@ -191,7 +191,7 @@ def ack(
 
     It stays open, and you hear of it when it gets worse.
     """
-    said = "Acknowledged {}. Reminders end; you still hear when it grows or becomes critical."
+    said = "Acknowledged {}. Reminders end; you still hear when its loss doubles or it becomes critical."
     _mark(incident_id, "acknowledged", reason, said, store, config, debug=debug)
 
 
@@ -204,7 +204,7 @@ def close(
     debug: Debug = False,
 ) -> None:
     """Close one: it was real, and it is dealt with."""
-    said = "Closed {}. Whatever is kept of it stays."
+    said = "Closed {}. Reminders end; should it go on, you hear when its loss doubles or it becomes critical."
     _mark(incident_id, "closed", reason, said, store, config, debug=debug)
 
 
@@ -226,6 +226,67 @@ def false_alarm(
         "but not told from now on, within limits; criticals are always told."
     )
     _mark(incident_id, "false_alarm", reason, said, store, config, debug=debug)
+
+
+@incidents.command()
+def export(
+    incident_id: Id,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the evidence.")],
+    replayed: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="What a replay or rerun wrote, instead of a store."),
+    ] = None,
+    fills: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="With --from: the replayed fills, for the exchange's own words."),
+    ] = None,
+    trades: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With --from: the replayed public trades.")
+    ] = None,
+    quotes: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With --from: the replayed quotes.")
+    ] = None,
+    store: StoreUrl = None,
+    config: ConfigPath = None,
+    debug: Debug = False,
+) -> None:
+    """Write the evidence, for the exchange and the police.
+
+    evidence.html to read and print, evidence.json with all of it, SHA256SUMS. Nothing secret is in it, but
+    the account's fills are.
+    """
+    with Screen(debug=debug) as screen:
+        from drainwatch.casefile.write import write_case
+        from drainwatch.report import words
+
+        tables = {"fills": fills, "trades": trades, "quotes": quotes}
+        if replayed is not None:
+            if store is not None:
+                raise typer.BadParameter("expected either --from or --store, found both", param_hint="--from")
+            from drainwatch.casefile import from_replay
+
+            every = from_replay.read_incidents(replayed)
+            where = str(replayed / "incidents.jsonl")
+            incident = find(every, incident_id, lambda one: str(one["id"]), "an incident", where)
+            case = from_replay.case_of(replayed, incident, time.time_ns(), tables)
+        else:
+            if any(tables.values()):
+                raise typer.BadParameter(
+                    "expected tables only beside --from, found them without: a store has its own",
+                    param_hint="--fills",
+                )
+            from drainwatch.casefile import from_store
+
+            with kept(config, store) as (opened, _):
+                case = from_store.case_of(opened, _found(opened, incident_id), time.time_ns())
+        digests = write_case(case, out)
+        count = words.plural(len(case.fills), "fill")
+        screen.out(f"Evidence of incident {words.clean(case.incident['id'])}: {count}.")
+        for name, digest in digests.items():
+            screen.out(f"{digest}  {out / name}")
+        for line in case.missing:
+            screen.prose(f"Not in it: {line}")
+        screen.prose("Keep these hashes elsewhere, too: with them you show later that nothing was changed.")
 
 
 def _mark(
@@ -266,18 +327,3 @@ def _plain(incident: dict[str, Any], state: str, marks: list[Mark]) -> dict[str,
     """Give an incident for programs: the contract's fields, how it stands, what was said."""
     said = [{"what": m.what, "at": m.at_ns / 1e6, "reason": m.reason} for m in marks]
     return incident | {"state": state, "marks": said}
-
-
-def _message(told: Told) -> dict[str, Any]:
-    from drainwatch.store.outbox import DELIVERED, GIVEN_UP, PUT_TOGETHER
-
-    states = {DELIVERED: "arrived", GIVEN_UP: "given_up", PUT_TOGETHER: "put_together"}
-    return {
-        "key": told.key,
-        "channel": told.channel,
-        "posted_at": told.posted_ns / 1e6,
-        "state": states.get(told.state, "waiting"),
-        "settled_at": None if told.settled_ns is None else told.settled_ns / 1e6,
-        "failed_tries": told.attempts,
-        "reason": told.reason,
-    }

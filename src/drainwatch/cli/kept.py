@@ -70,8 +70,7 @@ def find(things: Iterable[T], begin: str, id_of: Callable[[T], str], noun: str, 
         return (exact or found)[0]
     if not found:
         raise ConfigError(
-            f"expected the beginning of an id of {noun}, found {begin[:40]!a}, which none has: `{lister}` "
-            "shows them"
+            f"expected the beginning of an id of {noun}, found {begin[:40]!a}, which none has: see `{lister}`"
         )
     some = ", ".join(ascii(id_of(thing))[1:-1] for thing in found[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""

@@ -8,8 +8,21 @@ from drainwatch.errors import ConfigError
 from drainwatch.store.base import Store
 from drainwatch.store.marks import Mark, Silence, State, What, state_of
 from drainwatch.store.outbox import Posted, Told
+from drainwatch.store.proof import JudgedBy, Judgement
 
-__all__ = ["Mark", "Posted", "Silence", "State", "Store", "Told", "What", "open_store", "state_of"]
+__all__ = [
+    "JudgedBy",
+    "Judgement",
+    "Mark",
+    "Posted",
+    "Silence",
+    "State",
+    "Store",
+    "Told",
+    "What",
+    "open_store",
+    "state_of",
+]
 
 
 def open_store(url: str | Path, *, beside: bool = False) -> Store:

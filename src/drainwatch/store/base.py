@@ -14,9 +14,9 @@ from typing import Any, Final
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice
 from drainwatch.rows import Fill
-from drainwatch.store import encoding, marks, outbox
+from drainwatch.store import encoding, marks, outbox, proof
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """Version of the tables. A change of what they mean makes a new one, and `STEPS` leads to it."""
 
 PAGE: Final = 500
@@ -46,7 +46,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, content {bytes} NOT NULL)
 """
 """The tables of schema 1. `facts` holds the named values."""
 
-STEPS: Final = {2: marks.TABLES, 3: outbox.TABLES}
+STEPS: Final = {2: marks.TABLES, 3: outbox.TABLES, 4: proof.TABLES}
 """What each later schema added to the one before it."""
 
 ADD_FILLS: Final = "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content)"
@@ -60,7 +60,7 @@ _PART: Final = nullcontext()
 _KINDS: Final = {"i": int, "t": str, "b": bytes}
 
 
-class Store(marks.Marks, outbox.Outbox, ABC):
+class Store(marks.Marks, outbox.Outbox, proof.Proof, ABC):
     """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox, marks.
 
     Synchronous: a call takes tens of microseconds and belongs to the thread that opened the store. Each
@@ -163,6 +163,10 @@ class Store(marks.Marks, outbox.Outbox, ABC):
         """Make sure that the next entry's number is read from the database."""
         self._last_entry = -1
 
+    def newest_entry(self) -> int:
+        """Give the number of the last entry ever written; 0 where none was."""
+        return self._newest_entry()
+
     def _newest_entry(self) -> int:
         """Give the number of the last entry ever written, also when it was pruned since."""
         found: list[tuple[int]] = self._read("i", NEWEST_ENTRY)
@@ -252,6 +256,11 @@ class Store(marks.Marks, outbox.Outbox, ABC):
                 yield encoding.from_json(content, Fill)
             last = page[-1][0], page[-1][1]
 
+    def fill(self, key: proof.Key) -> Fill | None:
+        """Give a fill by its key, as `rows.Fill.key` has it; None where it isn't kept."""
+        rows = self._read("t", "SELECT content FROM fills WHERE key = ?", encoding.to_key(key))
+        return encoding.from_json(rows[0][0], Fill) if rows else None
+
     # --- journal and snapshots -------------------------------------------------------------------
 
     def append(self, entry: bytes) -> int:
@@ -272,11 +281,18 @@ class Store(marks.Marks, outbox.Outbox, ABC):
             yield from page
             last = page[-1][0]
 
+    def entry_after(self, number: int) -> tuple[int, bytes] | None:
+        """Give the first entry whose number is above `number`; None where there is none."""
+        rows = self._read(
+            "ib", "SELECT number, content FROM journal WHERE number > ? ORDER BY number LIMIT 1", number
+        )
+        return rows[0] if rows else None
+
     def save_snapshot(self, number: int, snapshot: bytes, *, whole_journal: bool = False) -> None:
         """Keep the state after entry `number` (0: before the first); of the same number, the last one.
 
         The newest two are kept, in case one can't be read, and of the journal what the older of them
-        doesn't cover; all of it with `whole_journal`.
+        doesn't cover, and what is held (`hold_entries`); all of it with `whole_journal`.
 
         Raises
         ------
@@ -292,7 +308,7 @@ class Store(marks.Marks, outbox.Outbox, ABC):
             if len(kept) == 2:
                 self._change("DELETE FROM snapshots WHERE number < ?", kept[1][0])
                 if not whole_journal:
-                    self._change("DELETE FROM journal WHERE number <= ?", kept[1][0])
+                    self._drop_entries(kept[1][0])
 
     def snapshots(self) -> list[tuple[int, bytes]]:
         """Give the newest two snapshots, the newest first, each with the entry that it stands after."""

@@ -7,8 +7,9 @@ nothing. A snapshot now and then saves reading the whole journal again.
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
@@ -19,26 +20,21 @@ from drainwatch.engine import Block, Engine
 from drainwatch.errors import StateError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.fair import SOURCES
+from drainwatch.incidents import Member
 from drainwatch.kernel import JUDGED
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
+from drainwatch.store import Judgement
+from drainwatch.watch.around import Around
 from drainwatch.watch.encoding import batch_of, unfit
+from drainwatch.watch.entries import read_entry
 from drainwatch.watch.intake import HOLD_BACK_NS, ROWS_LAST, WAIT_NS, Intake, Remembered, sort_key
 
 JOURNAL_VERSION: Final = 1
 
 Key = tuple[str, str, str, str, str | None, str]
 """Of a fill: `rows.Fill.key`."""
-Entry = list[tuple[int, Row]] | int
-"""Of the journal: rows with the times at which they count, ns; or a time until which nothing happened."""
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[tuple[int, Row]] | int)
-
-
-def read_entry(content: bytes) -> Entry:
-    """Read an entry of the journal."""
-    entry: Entry = _decoder.decode(content)
-    return entry
 
 
 class Keeper(Protocol):
@@ -67,6 +63,18 @@ class Keeper(Protocol):
 
     def incidents(self) -> list[dict[str, Any]]:
         """Give all incidents in order of `alerted_at`."""
+
+    def add_judgements(self, judgements: Iterable[Judgement]) -> None:
+        """Keep how fills of incidents were judged."""
+
+    def judgements(self, incident: str) -> list[Judgement]:
+        """Give how the fills of an incident were judged."""
+
+    def hold_entries(self, first: int, last: int) -> None:
+        """Never drop the journal's entries from `first` to `last`."""
+
+    def entry_after(self, number: int) -> tuple[int, bytes] | None:
+        """Give the first entry whose number is above `number`; None where there is none."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -156,6 +164,9 @@ class Core:
         self._outcome = Outcome()
         self._unkept: list[dict[str, Any]] = []
         """Incidents that the store couldn't take."""
+        self._joined: list[Member] = []
+        """Fills of incidents whose judgements it hasn't."""
+        self._around = Around(store)
         self._doubtful = False
         """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
@@ -275,6 +286,7 @@ class Core:
                 if self.on_block is not None:
                     self.on_block(block)
         self._unkept += [incident.to_dict() for incident in changed]
+        self._joined += self._engine.take_joined()
 
     def _pass(self, until_ns: int) -> None:
         """Let time pass: quiet incidents are closed, and what comes later counts later.
@@ -298,11 +310,14 @@ class Core:
         if not self._unkept:
             return
         with self._store.transaction():
+            if self._joined:
+                self._store.add_judgements(map(judgement_of, self._joined))
             for incident in self._unkept:
                 self._store.save_incident(incident)
                 if self._post is not None:
                     self._post(incident, self._told.get(incident["id"]))
-        kept, self._unkept = self._unkept, []
+        self._around.add(self._joined)
+        kept, self._unkept, self._joined = self._unkept, [], []
         for incident in kept:
             self._told[incident["id"]] = incident
         self._outcome.incidents += kept
@@ -348,6 +363,9 @@ class Core:
             self.journalled = number
             break
         self._told = {incident["id"]: incident for incident in self._store.incidents()}
+        for name, incident in self._told.items():
+            if incident["closed_at"] is None:
+                self._around.recall(self._store.judgements(name), self._last_ns)
         last_ns, last_fill = self._last_ns, ROWS_LAST
         self.intake = self._new_intake()
         count = 0
@@ -388,9 +406,11 @@ class Core:
         state = self._engine.snapshot()
         head = self.intake.last_ns.to_bytes(8, "little")
         with self._store.transaction():
+            self._around.hold(self.journalled)
             self._store.save_snapshot(
                 self.journalled, bytes([JOURNAL_VERSION]) + head + state, whole_journal=self._whole_journal
             )
+        self._around.forget(self.intake.last_ns)
 
     def _restore(self, snapshot: bytes) -> None:
         if snapshot[:1] != bytes([JOURNAL_VERSION]):
@@ -478,6 +498,28 @@ def _unpacker(*wanted: str) -> struct.Struct:
         form += "x" * (offset - end) + {8: "d", 1: "b"}[size]
         end = offset + size
     return struct.Struct(form + "x" * (JUDGED.itemsize - end))
+
+
+def judgement_of(member: Member) -> Judgement:
+    """How a fill of an incident was judged, as the store keeps it."""
+    said, loss = member.judgement, member.loss
+    return Judgement(
+        incident=member.incident,
+        key=(member.exchange, member.account, *member.key),
+        at_ns=member.at_ns,
+        fair=_known(said.fair) if said else None,
+        source=said.source if said else "none",
+        deviation_bps=_known(said.deviation_bps) if said else None,
+        score=_known(said.score) if said else None,
+        flagged=said.flagged if said else False,
+        loss=loss.quote if loss else None,
+        fee=loss.fee if loss else None,
+        currency=loss.currency if loss else "",
+    )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 _SAID: Final = _unpacker(

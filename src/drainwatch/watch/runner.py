@@ -25,7 +25,7 @@ from drainwatch.notices import Notice, NoticeKind
 from drainwatch.sockets.door import read_or_make_token
 from drainwatch.sockets.inlet import Inlet
 from drainwatch.sockets.outlet import Outlet
-from drainwatch.store import open_store
+from drainwatch.store import JudgedBy, open_store
 from drainwatch.tape import FrameRecorder, Strand
 from drainwatch.venues.catalogue import NATIVE
 from drainwatch.venues.clock import SystemClock
@@ -145,6 +145,15 @@ class Watch:
     async def run(self) -> None:
         """Come back to where the journal ends, then watch until cancelled; ends with a snapshot."""
         self.hub.resume()
+        self.store.note_judge(
+            JudgedBy(
+                from_ns=self.clock.now_ns(),
+                drainwatch=__version__,
+                model=self._judged_by["model"],
+                false_alarms_per_month=self._judged_by["false_alarms_per_month"],
+                quiet_hours=self._judged_by["quiet_hours"],
+            )
+        )
         if self.recorder is not None:
             self.hub.record(self.recorder, self._judged_by)
         settings = self.settings
