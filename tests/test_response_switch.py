@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -400,6 +401,7 @@ def test_what_was_not_told_before_the_end_is_told_after_the_start(scenes: Scenes
 def test_a_mistake_of_ours_ends_neither_the_switch_nor_the_watch(
     scenes: Scenes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.ERROR, logger="drainwatch.response")  # whatever ran before in this process
     scene = scenes(hook())
     tell, fails = scene.switch._tell, [ZeroDivisionError("PlAnTeD")] * 2
 
