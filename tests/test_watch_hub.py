@@ -19,6 +19,9 @@ from drainwatch.events import NS_PER_S, Names
 from drainwatch.model import default_model_path, load_model
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.replay import new_engine
+from drainwatch.response.hook import Done, Hook
+from drainwatch.response.record import State, responses_of
+from drainwatch.response.switch import Switch
 from drainwatch.rows import Balance, Fill, Market, Quote, Row
 from drainwatch.store import Store, open_store
 from drainwatch.store.sqlite import SqliteStore
@@ -177,6 +180,56 @@ def test_an_incident_is_told_as_it_opens_grows_and_closes_and_posted_by_how_grav
     assert heard[-1]["what"] == "closed"
     assert hub.open == {}
     assert hub.counts["incidents warning"] + hub.counts["incidents critical"] == 1
+
+
+def test_responses_to_an_incident_are_kept_with_it_run_beside_and_told_with_its_next_message(
+    store: Store,
+) -> None:
+    """The first message can't know what comes of them; a later one, and a notice, do."""
+    webhook = Channel(name="all", kind="webhook", url="http://127.0.0.1:9/")
+    hub, clock, _ = a_hub(store, warned=[webhook], alarmed=[webhook])
+    ran: list[str] = []
+
+    class Doing:
+        async def check(self, _hook: Hook) -> str:
+            raise NotImplementedError
+
+        async def run(self, _hook: Hook, incident: dict[str, Any]) -> Done:
+            ran.append(incident["id"])
+            return Done("did it")
+
+    stop = Hook(name="stop", kind="command", dry_run=False)
+    hub.switch = Switch(store, [stop], clock, hub.notice, {"command": Doing()})
+    take(hub, clock, told_before())
+    for row in stolen(61):
+        take(hub, clock, [row])
+    (incident,) = hub.open
+    assert [one.state for one in responses_of(store, incident)] == [State.DUE]
+
+    async def scene() -> None:
+        assert hub.switch is not None
+        task = asyncio.create_task(hub.switch.run())
+        async with asyncio.timeout(60):
+            while not hub.notices:  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+    assert ran == [incident]
+    assert hub.notices[-1].text == f"stop: done: did it. For incident {incident}."
+    clock.ns += 7 * 3600 * NS_PER_S
+    hub.judge()
+    assert hub.open == {}
+    messages = [msgspec.json.decode(posted.body) for posted in store.due(clock.ns)]
+    told = [
+        m["incident"]["drainwatch_responses"]
+        for m in messages
+        if m["incident"] and "drainwatch_responses" in m["incident"]
+    ]
+    assert [(one["name"], one["state"], one["text"]) for one in told[-1]] == [("stop", "done", "did it")]
+    assert any("Response: stop: done: did it" in m["text"] for m in messages)
+    assert "drainwatch_responses" not in store.incidents()[0], "what is kept is what a replay would say"
 
 
 def test_who_brings_rows_waits_while_the_store_is_full_and_then_they_are_judged(

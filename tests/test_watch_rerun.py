@@ -206,6 +206,7 @@ secret_env = "THE_SECRET"
 url_rest = "{server.url}"
 url_private = "{server.ws_api_url}"
 url_public = "{server.ws_url}/stream"
+allow_trading_key = true
 """
     )
     return Watch(load_settings(settings, env={}), environ={"THE_KEY": KEY, "THE_SECRET": SECRET})

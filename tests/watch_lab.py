@@ -61,6 +61,7 @@ secret_env = "LAB_SECRET"
 url_rest = "{server.url}"
 url_private = "{server.ws_api_url}"
 url_public = "{server.ws_url}/stream"
+allow_trading_key = true
 {account}
 """
 

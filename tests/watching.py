@@ -69,7 +69,8 @@ class Venue:
         )  # fmt: skip
         exchange.open_account("main", {"PURR": 1_000, self.quote: 10_000_000}, maker_fee=-100)
         key = ADDRESS if "KEY" not in self.secrets else KEY
-        exchange.add_key("main", key, secret=SECRET, passphrase=self.secrets.get("PASSPHRASE", ""))
+        passphrase = self.secrets.get("PASSPHRASE", "")
+        exchange.add_key("main", key, secret=SECRET, passphrase=passphrase, can_trade=False)
         for symbol, bid, ask in ((self.spot, "19.99", "20.01"), (self.swap, "49999.9", "50000.1")):
             exchange.place("house", symbol, "buy", "limit", 900, bid)
             exchange.place("house", symbol, "sell", "limit", 900, ask)

@@ -13,11 +13,14 @@ from drainwatch.cli.alerts import alerts
 from drainwatch.cli.demo import demo
 from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
+from drainwatch.cli.incidents import incidents
 from drainwatch.cli.init import init
-from drainwatch.cli.keyscan import keys
+from drainwatch.cli.keys import keys
 from drainwatch.cli.lab import lab
 from drainwatch.cli.rerun import journal, rerun
+from drainwatch.cli.response import response
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
+from drainwatch.cli.silence import silence
 from drainwatch.cli.watch import watch
 
 EXAMPLES = """\
@@ -27,7 +30,7 @@ Examples:
   drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
 
 \b
-Exit codes: 0 it ran, 1 a check failed, 2 wrong option, setting, model,
+Exit codes: 0 it ran, 1 a check found a fault, 2 wrong option, setting, model,
 3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
 """
 
@@ -247,10 +250,13 @@ app.command()(watch)
 app.command()(rerun)
 app.command()(init)
 app.command()(doctor)
+app.add_typer(incidents, name="incidents")
+app.add_typer(silence, name="silence")
 app.add_typer(alerts, name="alerts")
-app.add_typer(journal, name="journal")
 app.add_typer(keys, name="keys")
+app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
+app.add_typer(response, name="response")
 app.add_typer(lab, name="lab")
 
 

@@ -19,11 +19,14 @@ from typing import Any, Final
 import msgspec
 
 from drainwatch.alerts.channel import Channel
-from drainwatch.alerts.outbox import post_incident, post_notice
+from drainwatch.alerts.decide import Reason
+from drainwatch.alerts.outbox import post_notice
+from drainwatch.alerts.teller import Teller
 from drainwatch.engine import Engine
 from drainwatch.errors import StateError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.notices import Notice, NoticeKind
+from drainwatch.response.switch import Switch
 from drainwatch.rows import Fill, Row
 from drainwatch.store import Store
 from drainwatch.tape import BEGAN, ROWS, TURN, FrameRecorder
@@ -103,10 +106,13 @@ class Hub:
         **options: Any,
     ) -> None:
         self.store, self.clock = store, clock
-        self._warned, self._alarmed = tuple(warned), tuple(alarmed)
+        self._alarmed = tuple(alarmed)
+        self.teller = Teller(store, warned, alarmed, self._fills_of, self._more_of)
         self.core = Core(make_engine, store, self._post, **options)
         self.listeners: list[Listener] = []
         """Called with each message of the socket out."""
+        self.switch: Switch | None = None
+        """Runs responses; None: there are none."""
         self.on_post: Callable[[], None] = lambda: None
         """Called when something was put into the outbox."""
         self.started_ns = clock.now_ns()
@@ -116,6 +122,8 @@ class Hub:
         self._unsaid: deque[tuple[str, Notice]] = deque(maxlen=MOST_UNSAID)
         self.told: Counter[str] = Counter()
         """Notices by kind."""
+        self.decided: Counter[Reason] = Counter()
+        """Why incidents were told, or weren't, each time they changed."""
         self.bad_by_stream: Counter[str] = Counter()
         self.judging, self.journal = Latency(), Latency()
         self.days: dict[str, Day] = {}
@@ -164,11 +172,13 @@ class Hub:
         if self.tape is not None and not taped and rows:
             self.tape.record(TAPED, received_ns, msgspec.json.encode(rows), ROWS)
         add = self.core.add
+        heard: tuple[str, str, int] | None = None
         for row in rows:
             why = add(row, received_ns)
             if why is not None:
                 self.bad(BadMessage("rows", why, b""))
-            elif type(row) is Fill:
+            elif type(row) is Fill and heard != (row.exchange, row.account, row.ts_ns):
+                heard = row.exchange, row.account, row.ts_ns  # many in a burst: one of a moment is enough
                 self.silence.heard(Voice(row.exchange, row.account), row.ts_ns)
         self.counts["rows"] += len(rows)
 
@@ -260,6 +270,7 @@ class Hub:
             if self.failing is not None or (due is not None and due <= now_ns):
                 self.judge()
             self._listen(now_ns)
+            self._remind(now_ns)
 
     def _listen(self, now_ns: int) -> None:
         """Say who has been silent for longer than is usual."""
@@ -274,6 +285,14 @@ class Hub:
             for notice in self.silence.due(now_ns):
                 self.notice(notice)
 
+    def _remind(self, now_ns: int) -> None:
+        """Tell what is due though nothing happened: reminders, and answers to what the owner said."""
+        try:
+            if self.failing is None and self.teller.turn(now_ns):
+                self.on_post()
+        except StateError as error:
+            self._fail(error)
+
     def snapshot(self) -> None:
         """Keep the state, so that the next start need not read the whole journal."""
         self.core.snapshot()
@@ -287,7 +306,11 @@ class Hub:
             with contextlib.suppress(StateError):  # of another version: it is learned anew
                 self.silence.restore(usual)
         self.silence.listen(self.clock.now_ns())
-        self.open = {i["id"]: i for i in self.store.incidents() if i["closed_at"] is None}
+        incidents = self.store.incidents()
+        self.open = {i["id"]: i for i in incidents if i["closed_at"] is None}
+        self.teller.resume(incidents, self.clock.now_ns())
+        if self.switch is not None:
+            self.switch.resume(incidents)
         return count
 
     def _fail(self, error: StateError) -> None:
@@ -351,10 +374,31 @@ class Hub:
         self._publish({"type": "incident", "what": what, "incident": incident})
         self.on_post()
 
-    def _post(self, incident: dict[str, Any], _before: dict[str, Any] | None) -> None:
-        grave = incident["severity"] == "critical" or incident["escalated_at"] is not None
-        channels = self._alarmed if grave else self._warned
-        post_incident(self.store, channels, incident, self.clock.now_ns())
+    def _post(self, incident: dict[str, Any], before: dict[str, Any] | None) -> None:
+        decision = self.teller.take(incident, self.clock.now_ns())
+        self.decided[decision.reason] += 1
+        if self.switch is not None and decision.reason is not Reason.LIKE_A_FALSE_ALARM:
+            self.switch.note(incident, before)
+
+    def _more_of(self, incident: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what is told of an incident beside the contract's fields: what responses came to."""
+        responses = [] if self.switch is None else self.switch.of(incident["id"])
+        return {"drainwatch_responses": responses} if responses else {}
+
+    def _fills_of(self, incident: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Give those of an incident's fills whose verdicts are remembered."""
+        whose = incident["account"], incident["exchange"]
+        found = [
+            verdict
+            for verdict in (*self.verdicts, *self.core.fresh)
+            if (verdict.fill.account, verdict.fill.exchange) == whose
+        ]
+        keys = {tuple(key.values()) for key in incident["fills"]} if found else set()
+        return [
+            verdict_of(verdict) | {"incident": incident["id"]}
+            for verdict in found
+            if (verdict.fill.symbol, verdict.fill.id, verdict.fill.order, verdict.fill.side) in keys
+        ]
 
     def _publish(self, message: Mapping[str, Any]) -> None:
         for listener in self.listeners:
