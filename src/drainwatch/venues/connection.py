@@ -20,13 +20,12 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from drainwatch.errors import DrainwatchError, KeyRefusedError
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.tape import FrameRecorder, Strand
-from drainwatch.venues.line import Line
+from drainwatch.venues.line import LONGEST, Line
 from drainwatch.venues.ports import Clock, Sink
 from drainwatch.venues.protocol import StreamProtocol, StreamSource
 from drainwatch.venues.session import Counts, End, Session, Times
 
 _NS = 1_000_000_000
-_MAX_FRAME = 16 << 20
 _LONGEST_PEACE_S = 600.0
 _TOKEN = re.compile(r"[\w+/=.-]{24,}")
 # At debug level the library logs every frame and every address, keys included: it may not, at any level.
@@ -178,7 +177,7 @@ class Connection:
             open_timeout=self._times.open_s,
             close_timeout=self._times.close_s,
             ping_interval=None,  # `Session` does it better
-            max_size=_MAX_FRAME,
+            max_size=LONGEST,
             logger=_MUTE,
         )
         assert isinstance(line, Line)  # noqa: S101 - for the type checker
