@@ -101,6 +101,7 @@ class _Bunch:
     frames: list[bytes] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     """Of a tick, told before those of the frames."""
+    n_bytes: int = 0
 
 
 class Session:
@@ -250,7 +251,8 @@ class Session:
         """Take a bunch now, or when those before it are taken; beyond a measure the network must wait."""
         self._bunches.append(bunch)
         self._waiting += len(bunch.frames)
-        self._waiting_bytes += sum(map(len, bunch.frames))
+        bunch.n_bytes = sum(map(len, bunch.frames))
+        self._waiting_bytes += bunch.n_bytes
         if self._taking:
             if self._waiting >= _WAITING_FRAMES or self._waiting_bytes >= _WAITING_BYTES:
                 self._full = True
@@ -273,7 +275,7 @@ class Session:
             bunch = self._bunches.popleft()
             await self._take(bunch)
             self._waiting -= len(bunch.frames)
-            self._waiting_bytes -= sum(map(len, bunch.frames))
+            self._waiting_bytes -= bunch.n_bytes
             if self._full and not self._over:
                 self._full = False
                 self._heard_at = self._loop.time()
@@ -309,7 +311,6 @@ class Session:
         if rows and self._recorder is not None:  # they came in no frame
             self._recorder.record(self._protocol.stream, received_ns, msgspec.json.encode(rows), ROWS)
         for frame in bunch.frames:
-            counts.bytes += len(frame)
             if self._recorder is not None:
                 self._recorder.record(self._protocol.stream, received_ns, self._unsigned(frame))
             try:
@@ -325,6 +326,7 @@ class Session:
                 self._stand()
         if bunch.frames:
             counts.frames += len(bunch.frames)
+            counts.bytes += bunch.n_bytes
             counts.last_frame_ns = received_ns
         await self._hand_over(rows, received_ns)
 

@@ -164,11 +164,13 @@ class Hub:
         if self.tape is not None and not taped and rows:
             self.tape.record(TAPED, received_ns, msgspec.json.encode(rows), ROWS)
         add = self.core.add
+        heard: tuple[str, str, int] | None = None
         for row in rows:
             why = add(row, received_ns)
             if why is not None:
                 self.bad(BadMessage("rows", why, b""))
-            elif type(row) is Fill:
+            elif type(row) is Fill and heard != (row.exchange, row.account, row.ts_ns):
+                heard = row.exchange, row.account, row.ts_ns  # many in a burst: one of a moment is enough
                 self.silence.heard(Voice(row.exchange, row.account), row.ts_ns)
         self.counts["rows"] += len(rows)
 
