@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from drainwatch.errors import KeyRefusedError
 from drainwatch.notices import Notice
-from drainwatch.rows import Row
+from drainwatch.rows import Fill, Row
 from drainwatch.tape import ROWS, FrameRecorder, Strand
 from drainwatch.venues.line import Line, Rest, begin
 from drainwatch.venues.ports import Clock, Sink
@@ -26,6 +26,8 @@ from drainwatch.venues.protocol import BadMessage, Reading, StreamProtocol, Stre
 
 _NS = 1_000_000_000
 _BUNCH = 1024
+_FEW = 4
+"""Of so few frames a fill is handed over before the next is read: what follows it is of its wake."""
 _WAITING_FRAMES = 4096
 _WAITING_BYTES = 8 << 20
 _WAITING_ANSWERS = 10_000
@@ -308,6 +310,7 @@ class Session:
     async def _take(self, bunch: _Bunch) -> None:
         rows, received_ns = bunch.rows, bunch.received_ns
         take, counts = self._protocol.take, self._counts
+        few = len(bunch.frames) <= _FEW
         if rows and self._recorder is not None:  # they came in no frame
             self._recorder.record(self._protocol.stream, received_ns, msgspec.json.encode(rows), ROWS)
         for frame in bunch.frames:
@@ -320,9 +323,10 @@ class Session:
                 continue
             rows += reading.rows
             self._do_all(reading)
-            if reading.ready:
+            if reading.ready or (few and reading.rows and type(reading.rows[-1]) is Fill):
                 await self._hand_over(rows, received_ns)
                 rows = []
+            if reading.ready:
                 self._stand()
         if bunch.frames:
             counts.frames += len(bunch.frames)
