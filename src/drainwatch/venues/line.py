@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
@@ -133,15 +134,16 @@ class Rest:
 
     def __await__(self) -> Generator[Any, Any, None]:
         """Go on with it."""
+        step: Callable[[], Any]
         while True:
             try:
                 sent = yield self._waits_for
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is the coroutine's
-                step, what = self._coroutine.throw, error
+                step = partial(self._coroutine.throw, error)
             else:
-                step, what = self._coroutine.send, sent
+                step = partial(self._coroutine.send, sent)
             try:
-                self._waits_for = step(what)
+                self._waits_for = step()
             except StopIteration:
                 return
 

@@ -105,6 +105,7 @@ class Watch:
             hold_back_ns=settings.watch.hold_back_ms * NS_PER_MS,
             whole_journal=settings.watch.whole_journal,
         )
+        self.hub.tells_all = lambda: self.outlet is not None and self.outlet.wants_all
         self.delivery = Delivery(self.store, channels, self.clock)
         self.switch = Switch(self.store, self._hooks(), self.clock, self.hub.notice)
         self.hub.switch = self.switch
