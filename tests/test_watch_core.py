@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def new_core(store: SqliteStore) -> Core:
     """Make a core that posts to one channel."""
     model = load_model(default_model_path())
 
-    def post(incident: dict[str, Any], _before: dict[str, Any] | None) -> None:
+    def post(incident: dict[str, Any]) -> None:
         post_incident(store, [CHANNEL], incident, 0)
 
     def engine(names: Names) -> Engine:
@@ -420,19 +421,20 @@ def add(out: Outcome, more: Outcome) -> None:
     out.n_rows += more.n_rows
 
 
-def test_a_drain_is_judged_and_its_incident_kept_and_posted_with_what_was_told_before() -> None:
+def test_a_drain_is_judged_and_its_incident_kept_and_posted_each_time_that_it_changes() -> None:
     store = Full()
-    posts: list[tuple[str, bool]] = []
-    core = Core(engine, store, lambda incident, before: posts.append((incident["id"], before is None)))
+    posts: list[dict[str, Any]] = []
+    core = Core(engine, store, posts.append)
     out = feed(core, drain(1000), now=lambda row: getattr(row, "ts_ns", T0))
     assert len(out.verdicts) == core.judged == 18
     assert [v.fill.id for v in out.verdicts if v.flagged]
     assert not any(v.flagged for v in out.verdicts[:8])
     (incident,) = store.incidents_kept.values()
     assert incident == out.incidents[-1]
-    assert posts[0] == (incident["id"], True)
     assert len(posts) > 1
-    assert not any(new for _, new in posts[1:])
+    assert {post["id"] for post in posts} == {incident["id"]}
+    assert all(before != after for before, after in pairwise(posts))
+    assert posts[-1] == incident
 
 
 def test_what_is_judged_has_been_journalled_before(opened: Store) -> None:
@@ -512,7 +514,7 @@ def test_a_desk_that_comes_back_is_where_one_that_never_went_away_is(
             core.snapshot()
             kept = core.journalled
     posted: list[str] = []
-    back = Core(engine, opened, lambda incident, _: posted.append(incident["id"]))
+    back = Core(engine, opened, lambda incident: posted.append(incident["id"]))
     assert back.resume() == core.journalled - kept
     assert back.state() == core.state() == without.state()
     assert back.journalled == core.journalled

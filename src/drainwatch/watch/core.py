@@ -123,8 +123,8 @@ class Core:
     store
         Where everything is kept.
     post
-        Called within the transaction that keeps an incident, with the incident and what it was when it
-        was last told (None: new): puts into the outbox what is to be said.
+        Called with each incident within the transaction that keeps it: puts into the outbox what is to be
+        said.
     logged, followed, hold_back_ns, wait_ns
         As `Intake` takes them.
     whole_journal
@@ -135,7 +135,7 @@ class Core:
         self,
         make_engine: Callable[[Names], Engine],
         store: Keeper,
-        post: Callable[[dict[str, Any], dict[str, Any] | None], None] | None = None,
+        post: Callable[[dict[str, Any]], None] | None = None,
         *,
         logged: Collection[str] = (),
         followed: Collection[str] = (),
@@ -159,7 +159,6 @@ class Core:
         self._doubtful = False
         """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
-        self._told: dict[str, dict[str, Any]] = {}
         self.on_turn: Callable[[int, list[Key]], None] | None = None
         """Called with the time of each `judge` that did something, and with the fills left out as known."""
         self.on_block: Callable[[Block], None] | None = None
@@ -301,10 +300,8 @@ class Core:
             for incident in self._unkept:
                 self._store.save_incident(incident)
                 if self._post is not None:
-                    self._post(incident, self._told.get(incident["id"]))
+                    self._post(incident)
         kept, self._unkept = self._unkept, []
-        for incident in kept:
-            self._told[incident["id"]] = incident
         self._outcome.incidents += kept
 
     def oldest_unkept_ns(self, account: str) -> int | None:
@@ -342,7 +339,6 @@ class Core:
                 continue
             self.journalled = number
             break
-        self._told = {incident["id"]: incident for incident in self._store.incidents()}
         last_ns, last_fill = self._last_ns, ROWS_LAST
         self.intake = self._new_intake()
         count = 0

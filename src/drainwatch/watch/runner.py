@@ -19,7 +19,7 @@ from drainwatch.botlogs.hummingbot import HummingbotLog
 from drainwatch.botlogs.log import follow
 from drainwatch.config import Account, Settings, channel_url, credentials_of, store_url
 from drainwatch.engine import Engine
-from drainwatch.errors import ConfigError
+from drainwatch.errors import ConfigError, StateError
 from drainwatch.events import NS_PER_MS, NS_PER_S, Names
 from drainwatch.model import default_model_path, load_model
 from drainwatch.notices import Notice, NoticeKind
@@ -112,6 +112,7 @@ class Watch:
         )
         self.followed = [self._follow(account) for account in settings.accounts]
         self.manager = ServiceManager()
+        self.hub.on_failing = self._say_failing
         self.inlet: Inlet | None = None
         self.outlet: Outlet | None = None
         self.health: HealthServer | None = None
@@ -168,10 +169,19 @@ class Watch:
                     for followed in self.followed:
                         group.create_task(followed.run())
                     group.create_task(self.manager.keep_alive(self.clock, lambda: self.hub.failing is None))
-                    self.manager.ready(f"watching {len(self.followed)} accounts")
+                    self.manager.ready(self._watching())
         finally:
             self.manager.stopping()
             self.close()
+
+    def _watching(self) -> str:
+        return f"watching {len(self.followed)} accounts"
+
+    def _say_failing(self, why: str | None) -> None:
+        """Tell systemd: what it shows needs no store."""
+        self.manager.status(
+            self._watching() if why is None else f"not judging: the store doesn't take rows: {why}"
+        )
 
     def close(self) -> None:
         """Keep the state and close everything; what waits is in the store."""
@@ -255,7 +265,10 @@ class Watch:
     def status(self) -> Status:
         """How the watch is now, for health, metrics and bots."""
         hub = self.hub
-        waiting = self.store.waiting() if hub.failing is None else {}
+        waiting: Mapping[str, int] = {}
+        if hub.failing is None:
+            with contextlib.suppress(StateError):  # whoever writes next says so
+                waiting = self.store.waiting()
         return Status(
             now_ns=self.clock.now_ns(),
             started_ns=hub.started_ns,
