@@ -21,7 +21,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from drainwatch.cli.app import app
 from drainwatch.config import Incidents, Judgement, Settings
 from drainwatch.errors import InputError, ModelError
 from drainwatch.features.registry import NAMES
@@ -351,10 +353,13 @@ def options(paths: Mapping[str, str]) -> list[str]:
 
 
 def refused(work: Path, *words: str) -> str:
-    """Run a command that must end in 3 and leave nothing behind; returns what it said."""
+    """Run a command that must end in 3 and leave nothing behind; returns what it said.
+
+    In this process: that the real one ends so, too, `tests/test_cli.py` shows of one of them.
+    """
     before = sorted(work.rglob("*"))
-    shown = command("replay", *words, "--out", str(work / "deep" / "out"))
-    assert (shown.returncode, shown.stdout) == (3, ""), shown
+    shown = CliRunner().invoke(app, ["replay", *words, "--out", str(work / "deep" / "out")])
+    assert (shown.exit_code, shown.stdout) == (3, ""), shown
     assert sorted(work.rglob("*")) == before
     assert "Traceback" not in shown.stderr
     assert shown.stderr.startswith("drainwatch: ")

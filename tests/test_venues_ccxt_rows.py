@@ -204,11 +204,17 @@ def test_an_execution_report_is_taken_as_ccxt_reads_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [*({"without": name} for name in ("l", "L", "i", "m", "S")), {"l": 1.5}, {"i": "?"}, {"m": None}],
+    "damage",
+    [
+        *({"without": name} for name in ("l", "L", "i", "m", "S")),
+        {"l": 1.5},
+        {"i": "?"},
+        {"m": None},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_an_execution_report_that_is_damaged_is_no_fill(damage: dict[str, Any]) -> None:
-    """ccxt takes the whole order's amount where the execution's is absent: a fill that nobody made."""
+    """Ccxt takes the whole order's amount where the execution's is absent: a fill that nobody made."""
     info = {key: value for key, value in REPORT.items() if key != damage.get("without")} | damage
     row = fill_of({**TRADE, "info": info}, "binance", "main")
     assert isinstance(row, BadMessage)

@@ -222,7 +222,9 @@ def test_a_store_that_fails_is_told_at_once_without_it_and_once_an_hour(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with closing(SqliteStore(tmp_path / "sealed.db")) as store:
-        hub, clock, heard = a_hub(store, alarmed=[Channel(name="keen", kind="webhook", url="http://127.0.0.1:9/")])
+        hub, clock, heard = a_hub(
+            store, alarmed=[Channel(name="keen", kind="webhook", url="http://127.0.0.1:9/")]
+        )
         said: list[str | None] = []
         hub.on_failing = said.append
         take(hub, clock, told_before())

@@ -13,6 +13,7 @@ import pytest
 
 import loopback
 from drainwatch.config import load_settings
+from drainwatch.lab.exchange.host import Host
 from drainwatch.lab.exchange.server import Server
 from drainwatch.rows import Fill
 from drainwatch.venues import ccxt_stream, connection, rest
@@ -155,7 +156,7 @@ def differences(fills: Iterable[Fill], executed: Iterable[Fill]) -> str:
     return "; ".join(told)
 
 
-def executed(server: Server, account: str = "main") -> list[Fill]:
+def executed(server: Host[Any], account: str = "main") -> list[Fill]:
     """Give what an account executed, as rows."""
     return [execution.fill("binance") for execution in server.exchange.executed(account)]
 
