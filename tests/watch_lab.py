@@ -16,7 +16,7 @@ from drainwatch.config import load_settings
 from drainwatch.lab.exchange.host import Host
 from drainwatch.lab.exchange.server import Server
 from drainwatch.rows import Fill
-from drainwatch.venues import ccxt_stream, connection, rest
+from drainwatch.venues import ccxt_stream, ccxt_table, connection, rest
 from drainwatch.venues.ccxt_stream import Pace
 from drainwatch.venues.session import Times
 from drainwatch.watch import backfill
@@ -120,11 +120,10 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let connections be given up and made anew quickly, requests not be spared, what lasts be told soon."""
 
     def unthrottled(*args: Any, **settings: Any) -> Any:
-        made = make(*args, **settings)
+        made = ccxt_table.make(*args, **settings)
         made.enableRateLimit = False  # a fifth of a second a page, for limits that the loopback doesn't have
         return made
 
-    make = rest.make
     monkeypatch.setattr(rest, "make", unthrottled)
     monkeypatch.setattr(connection, "Times", lambda: QUICK)
     monkeypatch.setattr(ccxt_stream, "Pace", lambda: PACE)
