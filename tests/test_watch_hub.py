@@ -41,7 +41,7 @@ def test_notices_that_the_store_could_not_take_are_kept_when_it_can(
 
     store = SqliteStore(tmp_path / "watch.db")
     hub = Hub(engine, store, VirtualClock())
-    keep, fails = store.add_notice, [StateError("the disk is full")] * 2
+    keep, fails = store.add_notice, [StateError("the disk is full")] * 3
 
     def add_notice(key: str, notice: Notice) -> bool:
         if fails:
@@ -56,9 +56,11 @@ def test_notices_that_the_store_could_not_take_are_kept_when_it_can(
     assert store.notices() == []
     hub.judge()
     assert str(hub.failing) == "None"
-    assert store.notices() == notices
+    kept = store.notices()
+    assert kept[:1] + kept[2:3] == notices
+    assert [one.kind for one in kept[1::2]] == [NoticeKind.STALLED, NoticeKind.STREAM_BACK]
     hub.notice(notices[0])
-    assert store.notices() == notices, "the same twice is once"
+    assert store.notices() == kept, "the same twice is once"
     store.close()
 
 
@@ -123,6 +125,11 @@ def a_hub(store: Store, **options: Any) -> tuple[Hub, ByHand, list[dict[str, Any
     heard: list[dict[str, Any]] = []
     hub.listeners.append(lambda message: heard.append(dict(message)))
     return hub, clock, heard
+
+
+def seal(store: SqliteStore, *, sealed: bool = True) -> None:
+    """Let the database refuse whatever is to be written, as on a disk that was made read-only."""
+    store._select(f"PRAGMA query_only = {int(sealed)}")
 
 
 def take(hub: Hub, clock: ByHand, rows: list[Any]) -> None:
@@ -265,7 +272,7 @@ def test_who_brings_rows_waits_while_the_store_is_full_and_then_they_are_judged(
         assert not bringing.done()
         assert hub.failing is not None
         assert "no room" in hub.failing
-        assert heard == []
+        assert [message["type"] for message in heard] == ["notice"]
         monkeypatch.setattr(store, "append", append)
         await bringing
         running.cancel()
@@ -273,8 +280,63 @@ def test_who_brings_rows_waits_while_the_store_is_full_and_then_they_are_judged(
     clock.ns = T0 + 61 * NS_PER_S
     asyncio.run(scene())
     assert hub.failing is None
-    assert [m["id"] for m in heard] == ["1"]
+    assert [m["id"] for m in heard if m["type"] == "verdict"] == ["1"]
     assert [one.id for one in store.fills()] == ["1"]
+
+
+def test_a_store_that_fails_is_told_at_once_without_it_and_once_an_hour(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(SqliteStore(tmp_path / "sealed.db")) as store:
+        hub, clock, heard = a_hub(
+            store, alarmed=[Channel(name="keen", kind="webhook", url="http://127.0.0.1:9/")]
+        )
+        said: list[str | None] = []
+        hub.on_failing = said.append
+        take(hub, clock, told_before())
+        seal(store)
+        hub.core.add(fill(61, 1), clock.ns)
+        clock.ns = T0 + 62 * NS_PER_S
+        hub.judge()
+        (told,) = [message for message in heard if message["type"] == "notice"]
+        assert told["kind"] == NoticeKind.STALLED
+        assert "nothing is judged" in told["text"]
+        assert hub.notices[-1].text == told["text"]
+        assert "readonly" in str(hub.failing)
+        assert said == [hub.failing]
+        assert any(one.levelname == "ERROR" and "readonly" in one.message for one in caplog.records)
+        hub.judge()
+        assert len(said) == 1, "still failing isn't new"
+        assert store.notices() == []
+        seal(store, sealed=False)
+        clock.ns += 5 * NS_PER_S
+        assert [verdict.fill.id for verdict in hub.judge().verdicts] == ["1"]
+        assert said[1:] == [None]
+        assert [one.kind for one in store.notices()] == [NoticeKind.STALLED, NoticeKind.STREAM_BACK]
+        assert "after 5 s" in store.notices()[1].text
+        assert store.waiting() == {"keen": 2}
+        for number, later_s in ((2, 60), (3, 2 * 3_600)):
+            clock.ns += later_s * NS_PER_S
+            seal(store)
+            hub.core.add(fill((clock.ns - T0) / NS_PER_S - 1, number), clock.ns)
+            hub.judge()
+            assert str(hub.failing) != "None"
+            seal(store, sealed=False)
+            hub.judge()
+        assert hub.told == {NoticeKind.STALLED: 2, NoticeKind.STREAM_BACK: 2}, "a minute later isn't told"
+
+
+def test_a_snapshot_that_the_store_does_not_take_does_not_end_the_watch(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "sealed.db")) as store:
+        hub, clock, heard = a_hub(store)
+        take(hub, clock, told_before())
+        seal(store)
+        hub.snapshot()
+        assert hub.failing is not None
+        assert heard[-1]["kind"] == NoticeKind.STALLED
+        seal(store, sealed=False)
+        hub.judge()
+        assert str(hub.failing) == "None"
 
 
 def test_a_row_that_cannot_be_used_is_counted_and_told_of_once_an_hour(store: Store) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +19,7 @@ from drainwatch.config import Settings, load_settings
 from drainwatch.errors import ConfigError, StateError
 from drainwatch.events import NS_PER_S
 from drainwatch.lab.exchange.server import Server
+from drainwatch.notices import NoticeKind
 from drainwatch.response.record import State, responses_of
 from drainwatch.rows import Balance, Fill, Market, Quote, Row
 from drainwatch.store import open_store
@@ -247,6 +250,63 @@ password_env = "ABSENT"
     )
     with pytest.raises(ConfigError, match="password_env"):
         Watch(settings_of(tmp_path, text.format(folder=tmp_path)), environ={})
+
+
+def test_a_store_that_is_full_is_told_by_health_and_systemd_at_once_and_costs_no_fill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    systemd.bind(str(tmp_path / "notify"))
+    systemd.setblocking(False)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    told: list[str] = []
+
+    def hears(word: str) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            told.append(systemd.recv(10_000).decode())
+        return any(word in line for line in told)
+
+    async def scene() -> None:
+        text = PUSHED + "\n[health]\nenabled = true\nport = 0\n"
+        watch = Watch(settings_of(tmp_path, text.format(folder=tmp_path)), environ={})
+        task = asyncio.create_task(watch.run())
+        await until(lambda: hears("READY=1\nSTATUS=watching 0 accounts"))
+        assert watch.health is not None
+        assert watch.inlet is not None
+        store = watch.store
+        (pages,) = store._select("PRAGMA page_count")[0]
+        store._select(f"PRAGMA max_page_count = {pages}")
+        async with (
+            aiohttp.ClientSession() as session,
+            connect(f"ws://127.0.0.1:{watch.inlet.port}") as bot,
+        ):
+            await bot.send(json.dumps({"token": (tmp_path / "in.token").read_text().strip()}))
+            assert json.loads(await bot.recv())["ok"] == 0  # the welcome
+            n_sent = 0
+            while watch.hub.failing is None:
+                n_sent += 1
+                await bot.send(pushed(n_sent, 0.03))
+                await asyncio.sleep(0)
+            await until(lambda: hears("STATUS=not judging: the store doesn't take rows"))
+            async with session.get(f"http://127.0.0.1:{watch.health.port}/health") as answer:
+                assert answer.status == 503
+                told_by_health = await answer.json()
+            assert not told_by_health["store_ok"]
+            assert "make room" in told_by_health["reasons"][0]
+            store._select("PRAGMA max_page_count = 1000000")
+            told.clear()
+            await until(lambda: hears("STATUS=watching 0 accounts"))
+            for _ in range(n_sent):
+                assert json.loads(await bot.recv()) == {"ok": 1}
+        assert len(list(store.fills())) == n_sent
+        kinds = [notice.kind for notice in store.notices()]
+        assert kinds[:2] == [NoticeKind.STALLED, NoticeKind.STREAM_BACK]
+        await stopped(task)
+
+    try:
+        asyncio.run(scene())
+    finally:
+        systemd.close()
 
 
 def test_nothing_to_watch_is_said(tmp_path: Path) -> None:

@@ -23,15 +23,10 @@ from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
 from drainwatch.cli.silence import silence
 from drainwatch.cli.watch import watch
 
-EXAMPLES = """\
+EPILOG = """\
 \b
-Examples:
-  drainwatch demo
-  drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
-
-\b
-Exit codes: 0 it ran, 1 a check found a fault, 2 wrong option, setting, model,
-3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
+Begin with: drainwatch demo. Exit codes: 0 it ran, 1 a check failed, 2 wrong
+option, setting, model, 3 unusable table, 70 fault in drainwatch, 130 stopped.
 """
 
 app = typer.Typer(
@@ -40,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: a third of the lines, and no rich to load
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    epilog=EXAMPLES,
+    epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a model.")

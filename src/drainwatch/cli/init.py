@@ -43,7 +43,9 @@ def init(
     passphrase: Annotated[
         str | None, typer.Option(metavar="PLACE", help="Of its passphrase, where it has one.")
     ] = None,
-    address: Annotated[str | None, typer.Option(metavar="0X...", help="Account at Hyperliquid.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Account at Hyperliquid, 0x...")
+    ] = None,
     channel: Annotated[
         str | None, typer.Option(metavar="KIND", help="slack, discord, telegram, webhook, apprise or none.")
     ] = None,

@@ -136,8 +136,8 @@ class Core:
     store
         Where everything is kept.
     post
-        Called within the transaction that keeps an incident, with the incident and what it was when it
-        was last told (None: new): puts into the outbox what is to be said.
+        Called with each incident within the transaction that keeps it: puts into the outbox what is to be
+        said.
     logged, followed, hold_back_ns, wait_ns
         As `Intake` takes them.
     whole_journal
@@ -148,7 +148,7 @@ class Core:
         self,
         make_engine: Callable[[Names], Engine],
         store: Keeper,
-        post: Callable[[dict[str, Any], dict[str, Any] | None], None] | None = None,
+        post: Callable[[dict[str, Any]], None] | None = None,
         *,
         logged: Collection[str] = (),
         followed: Collection[str] = (),
@@ -177,7 +177,6 @@ class Core:
         self._doubtful = False
         """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
-        self._told: dict[str, dict[str, Any]] = {}
         self.on_turn: Callable[[int, list[Key]], None] | None = None
         """Called with the time of each `judge` that did something, and with the fills left out as known."""
         self.on_block: Callable[[Block], None] | None = None

@@ -20,7 +20,7 @@ from drainwatch.botlogs.hummingbot import HummingbotLog
 from drainwatch.botlogs.log import follow
 from drainwatch.config import Account, Settings, channel_of, credentials_of, hooks_of, store_url
 from drainwatch.engine import Engine
-from drainwatch.errors import ConfigError
+from drainwatch.errors import ConfigError, StateError
 from drainwatch.events import NS_PER_MS, NS_PER_S, Names
 from drainwatch.keys.advice import Allowed
 from drainwatch.model import default_model_path, load_model
@@ -120,6 +120,7 @@ class Watch:
         self.on_start: Callable[[], None] = lambda: None
         """Called when nothing speaks against watching."""
         self.manager = ServiceManager()
+        self.hub.on_failing = self._say_failing
         self.inlet: Inlet | None = None
         self.outlet: Outlet | None = None
         self.health: HealthServer | None = None
@@ -219,7 +220,7 @@ class Watch:
                     for guard in self.guards:
                         group.create_task(guard.run())
                     group.create_task(self.manager.keep_alive(self.clock, lambda: self.hub.failing is None))
-                    self.manager.ready(f"watching {len(self.followed)} accounts")
+                    self.manager.ready(self._watching())
         finally:
             self.manager.stopping()
             try:
@@ -227,6 +228,15 @@ class Watch:
                     await guard.close()
             finally:
                 self.close()
+
+    def _watching(self) -> str:
+        return f"watching {len(self.followed)} accounts"
+
+    def _say_failing(self, why: str | None) -> None:
+        """Tell systemd: what it shows needs no store."""
+        self.manager.status(
+            self._watching() if why is None else f"not judging: the store doesn't take rows: {why}"
+        )
 
     def close(self) -> None:
         """Keep the state and close everything; what waits is in the store."""
@@ -316,7 +326,10 @@ class Watch:
     def status(self) -> Status:
         """How the watch is now, for health, metrics and bots."""
         hub = self.hub
-        waiting = self.store.waiting() if hub.failing is None else {}
+        waiting: Mapping[str, int] = {}
+        if hub.failing is None:
+            with contextlib.suppress(StateError):  # whoever writes next says so
+                waiting = self.store.waiting()
         return Status(
             now_ns=self.clock.now_ns(),
             started_ns=hub.started_ns,
