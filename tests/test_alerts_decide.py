@@ -16,9 +16,9 @@ from drainwatch.store import Mark, Silence
 from report_fakes import START_MS, incident
 
 MINUTE = 60 * S
-WARNING = {"severity": "warning"}
-CLOSED = {"closed_at": START_MS}
-ESCALATED = {"severity": "warning", "escalated_at": START_MS}
+WARNING: dict[str, Any] = {"severity": "warning"}
+CLOSED: dict[str, Any] = {"closed_at": START_MS}
+ESCALATED: dict[str, Any] = {"severity": "warning", "escalated_at": START_MS}
 ACKNOWLEDGED = [Mark(incident="a1", what="acknowledged", at_ns=0)]
 CALM = Silence(id="s", account="main", reason="moving house", from_ns=0, until_ns=10**18)
 FORCED = Silence(id="s", account="main", reason="moving house", from_ns=0, until_ns=10**18, forced=True)

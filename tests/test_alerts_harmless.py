@@ -32,7 +32,8 @@ MARKED = Pattern(
 
 
 def warning(**changes: Any) -> dict[str, Any]:
-    return incident(**{"severity": "warning", "loss": 0.4, "equity_share": 0.001} | changes)
+    given: dict[str, Any] = {"severity": "warning", "loss": 0.4, "equity_share": 0.001}
+    return incident(**given | changes)
 
 
 def test_what_is_like_it_is_kept_back() -> None:

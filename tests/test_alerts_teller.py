@@ -22,7 +22,7 @@ from report_fakes import START_MS, fill, incident
 MINUTE = 60 * S
 ALL = Channel(name="all", kind="webhook", url="https://hook.example/x")
 GRAVE_ONLY = Channel(name="grave", kind="webhook", url="https://hook.example/y")
-WARNING = {"severity": "warning", "equity_share": 0.001}
+WARNING: dict[str, Any] = {"severity": "warning", "equity_share": 0.001}
 
 
 @pytest.fixture

@@ -147,20 +147,25 @@ class Delivery:
         """Send a lane's messages, one after the other."""
         try:
             while True:
-                lane.news.clear()
                 with self._guarded(lane):
-                    self._note_arrivals(lane)
-                    found = lane.next(self._store, self._clock.now_ns())
-                    if isinstance(found, Posted):
-                        await self._start(lane, session, found)
-                    else:
-                        await self._wait(lane, found)
-                    continue
-                await self._wait(lane, lane.paused_until_ns)  # it failed
+                    await self._step(lane, session)
         finally:
             for task in lane.under_way.values():
                 task.cancel()
             await asyncio.gather(*lane.under_way.values(), return_exceptions=True)
+
+    async def _step(self, lane: Lane, session: aiohttp.ClientSession) -> None:
+        """Send the next message, or wait for it."""
+        lane.news.clear()
+        if self._clock.now_ns() < lane.paused_until_ns:
+            await self._wait(lane, lane.paused_until_ns)
+            return
+        self._note_arrivals(lane)
+        found = lane.next(self._store, self._clock.now_ns())
+        if isinstance(found, Posted):
+            await self._start(lane, session, found)
+        else:
+            await self._wait(lane, found)
 
     @contextmanager
     def _guarded(self, lane: Lane) -> Iterator[None]:
