@@ -133,15 +133,18 @@ class Rest:
 
     def __await__(self) -> Generator[Any, Any, None]:
         """Go on with it."""
+        error: BaseException | None = None
         while True:
             try:
                 sent = yield self._waits_for
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the coroutine's
-                step, what = self._coroutine.throw, error
-            else:
-                step, what = self._coroutine.send, sent
+            except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's
+                error = thrown
             try:
-                self._waits_for = step(what)
+                if error is None:
+                    self._waits_for = self._coroutine.send(sent)
+                else:
+                    thrown, error = error, None
+                    self._waits_for = self._coroutine.throw(thrown)
             except StopIteration:
                 return
 

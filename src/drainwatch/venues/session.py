@@ -165,6 +165,8 @@ class Session:
         self._full = False
         """Whether reading is paused."""
         self._over = False
+        self._given_up = False
+        """Whether nobody carries it any more, though the socket may not be closed yet."""
         self._done = asyncio.Event()
         self._error: Exception | None = None
         """What the sink raised."""
@@ -203,6 +205,7 @@ class Session:
                         if task is not None:
                             task.cancel()
         finally:
+            self._given_up = True
             end = self._end or End("it was given up")
             if self._recorder is not None:
                 self._recorder.closed(self._protocol.stream, self._clock.now_ns(), end.reason)
@@ -245,6 +248,8 @@ class Session:
 
     def _read(self, frames: list[bytes], received_ns: int) -> None:
         """Take frames that were read together."""
+        if self._given_up:
+            return
         self._heard_at = self._loop.time()
         for at in range(0, len(frames), _BUNCH):
             self._put(_Bunch(received_ns, frames[at : at + _BUNCH]))

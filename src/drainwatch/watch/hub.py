@@ -110,6 +110,8 @@ class Hub:
         self.core = Core(make_engine, store, self._post, **options)
         self.listeners: list[Listener] = []
         """Called with each message of the socket out."""
+        self.tells_all: Callable[[], bool] = lambda: True
+        """Whether verdicts that aren't flagged are among them: thousands a second in a burst."""
         self.on_post: Callable[[], None] = lambda: None
         """Called when something was put into the outbox."""
         self.started_ns = clock.now_ns()
@@ -349,8 +351,10 @@ class Hub:
         self.counts["flagged"] += n_flagged
         self.counts["blind"] += n_blind
         if self.listeners:
+            every = self.tells_all()
             for verdict in verdicts:
-                self._publish({"type": "verdict", **verdict_of(verdict)})
+                if every or verdict.flagged:
+                    self._publish({"type": "verdict", **verdict_of(verdict)})
 
     def _take_incident(self, incident: dict[str, Any]) -> None:
         known = self.open.get(incident["id"])
