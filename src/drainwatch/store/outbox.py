@@ -280,8 +280,8 @@ class Outbox(ABC):
         )
         return [
             Told(
-                encoding.from_text(key),
-                encoding.from_text(channel),
+                key=encoding.from_text(key),
+                channel=encoding.from_text(channel),
                 posted_ns=posted_ns,
                 state=state,
                 settled_ns=settled_ns or None,
