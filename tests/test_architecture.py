@@ -44,6 +44,7 @@ OTHER_TESTS = {
     "acceptance": "the whole, on real market data",
     "architecture": "the layout",
     "docs": "what the documents promise",
+    "alerts_arrival": "from verdict to chat, through services that fail, floods and kills",
     "kills": "a watch killed at any moment, and one that runs for days",
     "packaging": "what the project file promises",
     "watch_venues": "a real watch over each venue's loopback exchange",
