@@ -17,6 +17,7 @@ from drainwatch.events import FILL, NS_PER_S, ROW, Batch, Kind, Liquidity, Marke
 from drainwatch.features import COUNT, FAMILIES, NAMES, index
 from drainwatch.forest import concatenate, train_forest
 from drainwatch.kernel import JUDGED
+from drainwatch.precedent import PackedTrees
 from drainwatch.rules import RULES
 
 START_S = 1_700_006_400  # a midnight, UTC
@@ -296,6 +297,23 @@ def usual_names() -> Names:
 # --- a model and an engine -------------------------------------------------------------------------
 
 
+def tiny_trees() -> PackedTrees:
+    """Three stumps that look at what a thief can't hide; unknown is left out by two of them."""
+    looks = [index(name) for name in ("deviation_sigmas", "drift_sigmas", "unlike_drift")]
+    nodes = np.arange(9)
+    root = nodes % 3 == 0
+    return PackedTrees(
+        column=np.where(root, np.repeat(looks, 3), 0),
+        threshold=np.where(root, np.repeat([1.0, 4.0, 2.0], 3), 0.0),
+        left=np.where(root, nodes + 1, 0),
+        right=np.where(root, nodes + 2, 0),
+        missing_left=np.where(root, np.repeat([1, 0, 1], 3), 0),
+        value=np.tile([0.0, -0.4, 0.7], 3),
+        roots=nodes[root],
+        baseline=np.array([0.1]),
+    )
+
+
 @cache
 def tiny_model() -> dict[str, NDArray[Any]]:
     """Arrays of a model that flags fills without having learned anything worth knowing."""
@@ -325,7 +343,9 @@ def tiny_model() -> dict[str, NDArray[Any]]:
         "markout_bps",
     ):
         scale[index(name)] = 30.0
-    return {f"forest_{name}": getattr(forests, name) for name in forests._fields} | {
+    packed = {f"forest_{name}": array for name, array in forests._asdict().items()}
+    packed |= {f"precedent_{name}": array for name, array in tiny_trees()._asdict().items()}
+    return packed | {
         "floor": np.zeros(COUNT),
         "scale": scale,
         "knots": knots,

@@ -62,6 +62,12 @@ def test_a_model_of_other_seeds_is_taken() -> None:
     check_seeds_unused(model_of({"trained_on": {"first_seed": BENCHMARK.first - 10, "months": 10}}))
 
 
+def test_a_model_that_was_shown_thefts_of_the_benchmarks_seeds_is_refused() -> None:
+    trained = {"first_seed": 0, "months": 9, "first_theft_seed": BENCHMARK.first - 5}
+    with pytest.raises(ModelError, match="expected a model that never saw seeds"):
+        check_seeds_unused(model_of({"trained_on": trained}))
+
+
 def test_nothing_is_run_with_a_model_that_is_refused() -> None:
     with pytest.raises(ModelError):
         run_benchmark(model_of({}), months=1, drains=1, stress=0)

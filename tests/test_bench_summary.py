@@ -124,6 +124,8 @@ def test_figures_of_two_thefts_by_hand() -> None:
     assert {name: of["recall"] for name, of in out["by_thief"].items()} == {"ping_pong": 1.0, "triangle": 0.0}
     assert {name: of["gone"]["mean"] for name, of in out["by_family"].items()} == {"F3": 0.4, "F13": 1.0}
     assert {name: of["drains"] for name, of in out["by_difficulty"].items()} == {"easy": 1, "hard": 1}
+    # triangles are for testing only: training is shown none
+    assert {name: of["recall"] for name, of in out["by_training"].items()} == {"shown": 1.0, "held out": 0.0}
 
 
 def test_an_alert_before_the_first_losing_fill_saves_no_more_than_one_at_it() -> None:

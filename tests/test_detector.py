@@ -20,9 +20,12 @@ from drainwatch.detector import (
     MAX_SCORE,
     MIN_SCORE,
     PEERS,
+    PRECEDENT_WEIGHT,
+    RULED,
     STRANGER,
     STRANGER_WEIGHT,
     SUM,
+    VOTES,
     Judge,
     final_score,
     forest_columns,
@@ -226,8 +229,9 @@ def naive_weigh(
     unlike: float,
     rules: set[int],
     share: float,
+    known: float = 0.0,
 ) -> tuple[float, list[float]]:
-    """Sum of votes and votes in plain Python: families, evidence, stranger, rules."""
+    """Sum of votes and votes in plain Python, in the order of `VOTES`."""
     by_family = [
         0.0 if math.isnan(score) else max(naive_read(judge.knots[i, level], judge.nats[i, level], score), 0.0)
         for i, score in enumerate(scores)
@@ -239,8 +243,9 @@ def naive_weigh(
         else max(naive_read(judge.knots[STRANGER, level], judge.nats[STRANGER, level], unlike), 0.0)
     )
     ruled = sum(float(judge.rule_nats[level, rule]) for rule in rules)
+    seen = max(known, 0.0)
     total = share * FOREST_WEIGHT * sum(by_family) + tested + STRANGER_WEIGHT * strange + ruled
-    return total, [*by_family, tested, strange, ruled]
+    return total + PRECEDENT_WEIGHT * seen, [*by_family, tested, strange, ruled, seen]
 
 
 def weighed(
@@ -251,11 +256,12 @@ def weighed(
     unlike: float,
     rules: set[int],
     share: float,
+    known: float = 0.0,
 ) -> tuple[float, list[float]]:
     """What `weigh` says of the same."""
-    peers = np.full(len(PEERS), NAN)
+    peers = np.full(len(VOTES), NAN)
     bits = sum(1 << rule for rule in rules)
-    total = weigh(judge, level, np.array(scores), evidence, unlike, bits, share, peers)
+    total = weigh(judge, level, np.array(scores), evidence, unlike, bits, share, known, peers)
     return float(total), peers.tolist()
 
 
@@ -268,6 +274,7 @@ def weighed(
     unlike=st.one_of(st.just(NAN), st.floats(0.0, 200.0)),
     rules=st.sets(st.integers(0, len(RULES) - 1)),
     share=st.floats(0.0, 1.0),
+    known=st.floats(-50.0, 50.0),
 )
 def test_votes_are_weighed_as_by_hand(
     seed: int,
@@ -278,10 +285,11 @@ def test_votes_are_weighed_as_by_hand(
     unlike: float,
     rules: set[int],
     share: float,
+    known: float,
 ) -> None:
     judge = random_judge(seed, n_knots)
-    total, peers = weighed(judge, level, scores, evidence, unlike, rules, share)
-    naive_total, naive_peers = naive_weigh(judge, level, scores, evidence, unlike, rules, share)
+    total, peers = weighed(judge, level, scores, evidence, unlike, rules, share, known)
+    naive_total, naive_peers = naive_weigh(judge, level, scores, evidence, unlike, rules, share, known)
     assert total == pytest.approx(naive_total, rel=1e-9, abs=1e-9)
     assert peers == pytest.approx(naive_peers, rel=1e-9, abs=1e-9)
     assert min(peers) >= 0.0  # nobody may vote a fill down
@@ -315,7 +323,7 @@ def test_share_takes_off_the_forests_votes_only(
     whole, peers = weighed(judge, level, scores, evidence, unlike, rules, 1.0)
     none, same = weighed(judge, level, scores, evidence, unlike, rules, 0.0)
     assert peers == same
-    assert none == pytest.approx(peers[EVIDENCE] + STRANGER_WEIGHT * peers[STRANGER] + peers[SUM], abs=1e-9)
+    assert none == pytest.approx(peers[EVIDENCE] + STRANGER_WEIGHT * peers[STRANGER] + peers[RULED], abs=1e-9)
     assert whole - none == pytest.approx(FOREST_WEIGHT * sum(peers[:EVIDENCE]), abs=1e-9)
 
 
@@ -382,6 +390,8 @@ def test_a_models_arrays_become_a_judge_as_they_are() -> None:
         assert getattr(judge, name) is model[name]
     for name in judge.forests._fields:
         assert getattr(judge.forests, name) is model[f"forest_{name}"]
+    for name in judge.precedent._fields:
+        assert getattr(judge.precedent, name) is model[f"precedent_{name}"]
 
 
 def test_a_cards_features_may_be_a_list() -> None:

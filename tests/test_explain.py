@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from drainwatch.detector import EVIDENCE, PEERS, STRANGER, SUM, Judge
+from drainwatch.detector import EVIDENCE, PRECEDENT, RULED, STRANGER, VOTES, Judge
 from drainwatch.engine import STABLES
 from drainwatch.events import FILL, Liquidity, MarketSpec, spec_from_symbol
 from drainwatch.explain import REASONS, STABLE_COINS, Reason, kind_of, reason_of, reasons_of, show
@@ -49,7 +49,8 @@ def verdict(**values: Any) -> np.void:
     votes = {family: place for place, family in enumerate(FAMILIES)} | {
         "evidence": EVIDENCE,
         "stranger": STRANGER,
-        "rule_votes": SUM,
+        "rule_votes": RULED,
+        "precedent": PRECEDENT,
     }
     tripped = values.pop("tripped", ())
     record["rules"] = sum(BITS[rule] for rule in tripped)
@@ -328,10 +329,10 @@ def test_what_is_not_known_is_no_reason() -> None:
 
 
 ROWS = arrays(np.float64, COUNT, elements=st.one_of(st.just(NAN), st.floats(-1e6, 1e6), st.floats(0.0, 30.0)))
-VOTES = st.lists(st.floats(0.0, 20.0), min_size=len(PEERS), max_size=len(PEERS))
+GIVEN = st.lists(st.floats(0.0, 20.0), min_size=len(VOTES), max_size=len(VOTES))
 
 
-@given(x=ROWS, votes=VOTES, rules=st.integers(0, (1 << len(RULES)) - 1))
+@given(x=ROWS, votes=GIVEN, rules=st.integers(0, (1 << len(RULES)) - 1))
 def test_reasons_are_few_known_beyond_the_usual_and_each_told_once(
     x: NDArray[np.float64], votes: list[float], rules: int
 ) -> None:
@@ -353,13 +354,13 @@ def test_reasons_are_few_known_beyond_the_usual_and_each_told_once(
     assert reasons_of(model, louder, x) == reasons, "the order is one of shares"
 
 
-@given(x=ROWS, votes=VOTES, rule=st.sampled_from(RULES))
+@given(x=ROWS, votes=GIVEN, rule=st.sampled_from(RULES))
 def test_a_rule_that_outweighs_all_others_has_its_features_first(
     x: NDArray[np.float64], votes: list[float], rule: Rule
 ) -> None:
     record = verdict(tripped=[rule.id])
     record["peers"] = votes
-    record["peers"][SUM] = 1e4
+    record["peers"][RULED] = 1e4
     found = features_of(reasons_of(tiny_judge(), record, x))
     alone = verdict(tripped=[rule.id], rule_votes=1.0)
     looks_at = features_of(reasons_of(tiny_judge(), alone, np.full(COUNT, 1e5)))

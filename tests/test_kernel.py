@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from drainwatch.account import FILLS_KEPT, HOLDING, PAIR
-from drainwatch.detector import LEVELS, PEERS, final_score, forest_scores, weigh
+from drainwatch.detector import LEVELS, VOTES, final_score, forest_scores, weigh
 from drainwatch.engine import STABLES, Engine
 from drainwatch.events import FORCED, Batch, Kind, Liquidity, MarketSpec, Names
 from drainwatch.evidence import LOGGED_SHARE
@@ -42,6 +42,7 @@ from drainwatch.kernel import (
     State,
     run,
 )
+from drainwatch.precedent import precedent
 from drainwatch.rules import tripped
 from streams import (
     HOUR_S,
@@ -643,7 +644,7 @@ def test_a_judgement_is_that_of_its_feature_row() -> None:
     """Forests, rules, votes and score made again from the row that is handed out: explanations rest on it."""
     model = tiny_judge()
     room, keys = np.empty(COUNT), np.empty(COUNT, np.int64)
-    scores, peers = np.empty(len(FAMILIES)), np.empty(len(PEERS))
+    scores, peers = np.empty(len(FAMILIES)), np.empty(len(VOTES))
     for fills, outcome in judged_streams():
         for fill, out, row in zip(fills, outcome.judged, outcome.features, strict=True):
             forced = bool(fill["flags"] & FORCED)
@@ -655,7 +656,8 @@ def test_a_judgement_is_that_of_its_feature_row() -> None:
             )
             unlike = row[index("unlike_drift")] * out["share"]
             rules, share = int(out["rules"]), out["share"]
-            total = weigh(model, level, scores, out["evidence"], unlike, rules, share, peers)
+            known = 0.0 if forced else precedent(model.precedent, row)
+            total = weigh(model, level, scores, out["evidence"], unlike, rules, share, known, peers)
             assert (out["total"], out["peers"].tolist()) == (total, peers.tolist())
             assert out["score"] == final_score(model, level, total)
             assert out["flagged"] == (out["score"] >= model.threshold)

@@ -232,7 +232,7 @@ def months_of(ts_ns: NDArray[np.int64], spared: NDArray[np.bool_] | None = None)
     none = np.zeros(n)
     return Months(
         np.zeros((n, COUNT)), ts_ns, np.zeros(n, np.int32), none.astype(np.int8), none.astype(np.int64),
-        none, none, np.zeros(n, bool) if spared is None else spared, 1.0, 0,
+        none, none, np.zeros(n, bool), np.zeros(n, bool) if spared is None else spared, 1.0, 0,
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""From a feature row to one score: forests, evidence and rules, each in false alarms a month.
+"""From a feature row to one score: forests, evidence, rules and precedent, summed and calibrated.
 
 Every peer is calibrated on benign account-months: how often does a value like this turn up? Its
-vote is the negative logarithm of that rate (nats; nothing where it turns up daily). The votes are
-summed and the sum is calibrated again in the same way, so that
+vote is the negative logarithm of that rate (nats; nothing where it turns up daily). How much a fill
+looks like simulated thefts (`precedent`) is a likelihood in nats as it stands. The votes are summed
+and the sum is calibrated again in the same way, so that
 
     score = -log10(false incidents an account-month at this level)
 
@@ -21,18 +22,26 @@ from drainwatch.errors import ModelError
 from drainwatch.features.registry import COUNT, FAMILIES, NAMES, columns, index
 from drainwatch.forest import PackedForests, check_forests, forest_score, row_keys
 from drainwatch.kernel_cache import jit
+from drainwatch.precedent import PackedTrees, check_precedent
 from drainwatch.rules import RULES
 
 LEVELS = ("fills", "candles", "trades", "quotes", "orders")
 """Levels of what a fill could be judged against, each calibrated by itself; `orders`: the owner's log too."""
 PEERS = (*FAMILIES, "evidence", "stranger", "sum")
+"""What is calibrated, each by itself; the sum last."""
+VOTES = (*FAMILIES, "evidence", "stranger", "rules", "precedent")
+"""What is summed."""
 EVIDENCE = len(FAMILIES)
 STRANGER = EVIDENCE + 1
 SUM = STRANGER + 1
+RULED = STRANGER + 1
+PRECEDENT = RULED + 1
 FOREST_WEIGHT = 0.2
 """Families share their sequence features: their votes overlap."""
 STRANGER_WEIGHT = 2.5
 """Chosen together on tuning seeds: decision 0012."""
+PRECEDENT_WEIGHT = 3.0
+"""Chosen on tuning seeds: decision 0023."""
 MIN_SCORE = -4.0
 MAX_SCORE = 12.0
 
@@ -47,6 +56,7 @@ class Judge(NamedTuple):
     """A model as the kernel takes it."""
 
     forests: PackedForests
+    precedent: PackedTrees
     floor: NDArray[np.float64]
     """Below this a feature is usual: benign median, shape (n_features,)."""
     scale: NDArray[np.float64]
@@ -82,8 +92,10 @@ def judge_from(
         raise ModelError(f"expected a budget of false alarms a month above 0, found {false_alarms_per_month}")
     try:
         forests = PackedForests(*(arrays[f"forest_{name}"] for name in PackedForests._fields))
+        precedent = PackedTrees(*(arrays[f"precedent_{name}"] for name in PackedTrees._fields))
         judge = Judge(
             forests,
+            precedent,
             arrays["floor"],
             arrays["scale"],
             arrays["knots"],
@@ -94,6 +106,7 @@ def judge_from(
     except KeyError as missing:
         raise ModelError(f"expected an array {missing} in the model, found none: train it again") from None
     check_forests(forests, COUNT)
+    check_precedent(precedent, COUNT)
     shape = (len(PEERS), len(LEVELS))
     fits = (
         judge.floor.shape == judge.scale.shape == (COUNT,)
@@ -201,12 +214,14 @@ def weigh(
     unlike: float,
     rules: int,
     share: float,
+    known: float,
     peers: Any,
 ) -> float:
-    """Sum of the peers' votes in nats, each kept in `peers` (families, evidence, stranger, rules).
+    """Sum of the votes in nats, each kept in `peers` (`VOTES`).
 
     `share` of the forests' votes counts: 1 for a fill that is worse than usual, less for one that
-    isn't, since it drains nothing. Evidence, `unlike` (`stranger`) and rules look at that themselves.
+    isn't, since it drains nothing. Evidence, `unlike` (`stranger`), rules and `known` (`precedent`) look
+    at that themselves.
     """
     total = 0.0
     for family in range(len(scores)):
@@ -223,11 +238,12 @@ def weigh(
             read_off(judge.knots[STRANGER, level], judge.nats[STRANGER, level], unlike), 0.0
         )
     total += STRANGER_WEIGHT * peers[STRANGER]
-    peers[SUM] = 0.0
+    peers[RULED] = 0.0
     for rule in range(judge.rule_nats.shape[1]):
         if rules >> rule & 1:
-            peers[SUM] += judge.rule_nats[level, rule]
-    return total + peers[SUM]
+            peers[RULED] += judge.rule_nats[level, rule]
+    peers[PRECEDENT] = max(known, 0.0)
+    return total + peers[RULED] + PRECEDENT_WEIGHT * peers[PRECEDENT]
 
 
 @jit

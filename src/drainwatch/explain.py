@@ -8,11 +8,22 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM, Judge, transform
+from drainwatch.detector import (
+    EVIDENCE,
+    FOREST_WEIGHT,
+    PRECEDENT,
+    PRECEDENT_WEIGHT,
+    RULED,
+    STRANGER,
+    STRANGER_WEIGHT,
+    Judge,
+    transform,
+)
 from drainwatch.events import Liquidity, MarketSpec
 from drainwatch.fair import Source
 from drainwatch.features.registry import COUNT, FAMILIES, FEATURES, index
 from drainwatch.forest import attribute_row, row_keys
+from drainwatch.precedent import attribute_precedent
 from drainwatch.rules import RULES
 
 REASONS: Final = 6
@@ -62,8 +73,9 @@ class Reason(NamedTuple):
 def reasons_of(judge: Judge, verdict: np.void, row: NDArray[np.float64]) -> list[Reason]:
     """Features that made the score, strongest first, by the nats that they account for.
 
-    A forest's vote is shared out along its paths (`forest.attribute_row`), those of a rule, of the
-    evidence and of the stranger's orders among the features that they look at.
+    A forest's vote is shared out along its paths (`forest.attribute_row`), that of precedent by what each
+    feature adds (`precedent.attribute_precedent`), those of a rule, of the evidence and of the stranger's
+    orders among the features that they look at.
     """
     weights = np.zeros(COUNT)
     room = np.empty(COUNT)
@@ -82,11 +94,17 @@ def reasons_of(judge: Judge, verdict: np.void, row: NDArray[np.float64]) -> list
             weights += vote * raised / raised.sum()
     for name in _EVIDENCE_FEATURES:
         weights[index(name)] += float(peers[EVIDENCE]) / len(_EVIDENCE_FEATURES)
+    vote = PRECEDENT_WEIGHT * float(peers[PRECEDENT])
+    if vote > 0.0:
+        attribute_precedent(judge.precedent, row, judge.floor, parts)
+        raised = np.where(np.isnan(row), 0.0, np.maximum(parts, 0.0))
+        if raised.sum() > 0.0:
+            weights += vote * raised / raised.sum()
     weights[index("unlike_drift")] += STRANGER_WEIGHT * float(peers[STRANGER])
     tripped = [rule.id for bit, rule in enumerate(RULES) if int(verdict["rules"]) >> bit & 1]
     for rule in tripped:
         for name in _RULE_FEATURES[rule]:
-            weights[index(name)] += float(peers[SUM]) / len(tripped) / len(_RULE_FEATURES[rule])
+            weights[index(name)] += float(peers[RULED]) / len(tripped) / len(_RULE_FEATURES[rule])
     beyond = np.nan_to_num(row, nan=-np.inf) > judge.floor
     order = [i for i in np.argsort(-weights, kind="stable") if weights[i] > 0.0 and beyond[i]]
     deviation = index("deviation_bps")

@@ -22,7 +22,7 @@ from drainwatch.account import (
     reset_pair,
     unit_value,
 )
-from drainwatch.detector import PEERS, Judge, final_score, forest_scores, stranger, weigh
+from drainwatch.detector import VOTES, Judge, final_score, forest_scores, stranger, weigh
 from drainwatch.events import FORCED, Kind
 from drainwatch.evidence import (
     LOGGED_SHARE,
@@ -61,6 +61,7 @@ from drainwatch.features.price import (
 from drainwatch.features.registry import COUNT, FAMILIES
 from drainwatch.kernel_cache import jit
 from drainwatch.market import BUCKET_NS, MARKET, level_at, roll_bucket, take_candle, take_quote, take_trade
+from drainwatch.precedent import precedent
 from drainwatch.rules import tripped
 from drainwatch.windows import find, mix, put
 
@@ -96,7 +97,7 @@ JUDGED = np.dtype(
         ("sigmas", "f8"),
         ("score", "f8"),
         ("total", "f8"),  # sum of votes, nats
-        ("peers", "f8", (len(PEERS),)),  # votes: families, evidence, stranger, rules
+        ("peers", "f8", (len(VOTES),)),  # votes in nats, before their weights
         ("rules", "i8"),
         ("evidence", "f8"),
         ("share", "f8"),  # of the votes that counts: 1 for a fill worse than usual
@@ -457,7 +458,8 @@ def _judge_fill(
         share *= 0.5
     if forced:
         share = 0.1
-    total = weigh(judge, level, scores, against, stranger(x, share), bits, share, out.peers)
+    known = 0.0 if forced else precedent(judge.precedent, x)
+    total = weigh(judge, level, scores, against, stranger(x, share), bits, share, known, out.peers)
     score = final_score(judge, level, total)
     flagged = score >= judge.threshold
 

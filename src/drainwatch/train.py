@@ -1,8 +1,9 @@
 """Training: what is usual is learned from benign account-months, and every judgement is calibrated on it.
 
 The rows come out of the engine itself, in replay, so that training and watching can't differ. No
-attack is ever shown to the forests. Attacks only serve to report what the model finds, on seeds
-that nothing was trained, calibrated or tuned on.
+attack is ever shown to the forests, the evidence or the rules. Some kinds of simulated thieves are shown
+to `precedent` alone; others are held out, and what the model finds is reported on seeds that nothing was
+trained, calibrated or tuned on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from drainwatch.detector import (
     PEERS,
     STRANGER,
     SUM,
+    VOTES,
     Judge,
     forest_columns,
     forest_scores,
@@ -34,13 +36,14 @@ from drainwatch.detector import (
 )
 from drainwatch.engine import Block, Engine
 from drainwatch.errors import InputError
-from drainwatch.events import Names
+from drainwatch.events import FORCED, Names
 from drainwatch.features.registry import COUNT, FAMILIES, NAMES
 from drainwatch.forest import PackedForests, concatenate, train_forest
 from drainwatch.kernel_cache import jit
 from drainwatch.lab import scenario, seeds
 from drainwatch.lab.truth import spared
 from drainwatch.model import Model, save_model
+from drainwatch.precedent import PackedTrees, no_precedent, precedents, train_precedent
 from drainwatch.recording import record
 from drainwatch.rules import RULES
 from drainwatch.tables import TablePaths, Tables
@@ -50,6 +53,12 @@ TREES: Final = 32
 SAMPLES: Final = 256
 ROWS_PER_MONTH: Final = 400
 """Rows that one account-month gives to the forests at most: a market maker must not outvote the rest."""
+PRECEDENT_ROWS: Final = 200
+"""Rows that one honest account-month at one level shows to `precedent` at most, and"""
+THEFT_ROWS: Final = 60
+"""... that one theft does, evenly from its first fill to its last."""
+MONTHS_A_THEFT: Final = 16
+"""Simulated honest months for each theft of a kind."""
 WINDOW_NS: Final = 6 * 3600 * 1_000_000_000
 """Alarms within one window are one false alarm, as they are one incident."""
 KNOTS: Final = 48
@@ -72,11 +81,19 @@ class Months:
     rules: NDArray[np.int64]
     evidence: NDArray[np.float64]
     share: NDArray[np.float64]
+    forced: NDArray[np.bool_]
+    """Fills that the venue forced on the account: no precedent counts there."""
     spared: NDArray[np.bool_]
     """Fills up to a day after the owner's own bad one: an alarm there is right, and no false one."""
     months: float
     given: int
     """Level of information that the tables given allowed."""
+
+
+class Theft(NamedTuple):
+    """Fills of one simulated theft, as the engine saw them at one level, shape (n, n_features)."""
+
+    features: NDArray[np.float64]
 
 
 def train(
@@ -130,7 +147,17 @@ def train(
         samples.append(_own_months(paths, blank))
         groups.append(months + len(groups))
     say("simulating benign months", months, months)
-    arrays = fit(samples, seed=seed, groups=groups)
+    each = months // MONTHS_A_THEFT
+    jobs = [
+        (seeds.TRAINING.of(seed + seeds.THEFTS_FROM + seeds.SEEDS_A_THIEF * kind + i), thief)
+        for kind, thief in enumerate(scenario.TRAINING_THIEVES)
+        for i in range(each)
+    ]
+    thefts: list[Theft] = []
+    for done, of_theft in enumerate(in_order(partial(_thefts_of, blank=blank), jobs, workers)):
+        say("simulating thefts", done, len(jobs))
+        thefts += of_theft
+    arrays = fit(samples, seed=seed, groups=groups, thefts=thefts)
     card: dict[str, Any] = {
         "name": name or out.name,
         "features": list(NAMES),
@@ -142,6 +169,9 @@ def train(
             "first_seed": seeds.TRAINING.of(seed),
             "months": months,
             "rows": int(sum(len(sample.ts_ns) for sample in samples)),
+            "thieves": list(scenario.TRAINING_THIEVES) if each else [],
+            "thefts_of_each": each,
+            "first_theft_seed": seeds.TRAINING.of(seed + seeds.THEFTS_FROM),
         },
         "forests": {"families": list(FAMILIES), "trees": TREES, "samples": SAMPLES, "seed": seed},
         "command": command,
@@ -175,11 +205,14 @@ def blank_model() -> dict[str, NDArray[Any]]:
         knots=np.tile([0.0, 1e9], (*shape[:2], 1)),
         nats=np.full(shape, -9.0),
         rule_nats=np.zeros((len(LEVELS), len(RULES))),
+        trees=no_precedent(),
     )
 
 
-def _arrays(forests: PackedForests, **others: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    return {f"forest_{field}": getattr(forests, field) for field in forests._fields} | others
+def _arrays(forests: PackedForests, trees: PackedTrees, **others: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Name a model's arrays as its file does."""
+    packed = {f"forest_{name}": array for name, array in forests._asdict().items()}
+    return packed | {f"precedent_{name}": array for name, array in trees._asdict().items()} | others
 
 
 def _months_of(seed: int, blank: dict[str, NDArray[Any]]) -> list[Months]:
@@ -196,6 +229,24 @@ def simulated_months(seed: int, blank: dict[str, NDArray[Any]]) -> Iterator[Mont
             continue
         block, _ = recording.play(rows, blank, list(NAMES), false_alarms_per_month=1e-6)
         yield collect([block], LEVELS.index(level), right[recording.played(block)], months=len(made.accounts))
+
+
+def _thefts_of(job: tuple[int, str], blank: dict[str, NDArray[Any]]) -> list[Theft]:
+    """One simulated theft, seen at each level of information."""
+    seed, thief = job
+    made = scenario.make(seed, thief=thief, without=scenario.HELD_OUT_REGIMES)
+    recording = record(made)
+    drain = made.labels["is_drain"].to_numpy(dtype=bool)
+    thefts = []
+    for level, rows in ROWS_AT.items():
+        if level == "orders" and made.orders.empty:
+            continue
+        block, _ = recording.play(rows, blank, list(NAMES), false_alarms_per_month=1e-6)
+        his = np.flatnonzero(drain[recording.played(block)])
+        if len(his):
+            some = np.linspace(0, len(his) - 1, min(len(his), THEFT_ROWS)).astype(int)
+            thefts.append(Theft(block.features[his[some]]))
+    return thefts
 
 
 def _own_months(paths: TablePaths, blank: dict[str, NDArray[Any]]) -> Months:
@@ -250,6 +301,7 @@ def collect(
         rules=judged["rules"],
         evidence=judged["evidence"],
         share=judged["share"],
+        forced=np.concatenate([block.fills["flags"] & FORCED for block in blocks]).astype(bool),
         spared=np.zeros(len(ts_ns), bool) if right is None else right,
         months=months,
         given=given,
@@ -260,7 +312,11 @@ def collect(
 
 
 def fit(
-    samples: Sequence[Months], *, seed: int, groups: Sequence[int] | None = None
+    samples: Sequence[Months],
+    *,
+    seed: int,
+    groups: Sequence[int] | None = None,
+    thefts: Sequence[Theft] = (),
 ) -> dict[str, NDArray[Any]]:
     """Fit scales, forests and calibrations to benign months.
 
@@ -276,9 +332,11 @@ def fit(
         Of the forests.
     groups
         Number of the month that each sample shows: samples of one month stay together. None: each its own.
+    thefts
+        What `precedent` is trained on beside honest months; without any there is none.
 
     """
-    arrays = _fit_peers(samples, seed)
+    arrays = _fit_peers(samples, thefts, seed)
     of = list(range(len(samples))) if groups is None else list(groups)
     place = {group: i for i, group in enumerate(sorted(set(of)))}
     folds = min(FOLDS, len(place))
@@ -286,7 +344,7 @@ def fit(
     for fold in range(folds):
         inside = [place[group] % folds == fold for group in of]
         others = [sample for sample, out in zip(samples, inside, strict=True) if not out]
-        judge = judge_from(_fit_peers(others, seed) if others else arrays, NAMES, 1.0)
+        judge = judge_from(_fit_peers(others, thefts, seed) if others else arrays, NAMES, 1.0)
         for i in np.flatnonzero(inside).tolist():
             sums[i] = _totals(judge, samples[i], _family_scores(judge, samples[i]))
     for level in range(len(LEVELS)):
@@ -297,7 +355,7 @@ def fit(
     return arrays
 
 
-def _fit_peers(samples: Sequence[Months], seed: int) -> dict[str, NDArray[Any]]:
+def _fit_peers(samples: Sequence[Months], thefts: Sequence[Theft], seed: int) -> dict[str, NDArray[Any]]:
     """Fit all but the calibration of the sum."""
     rng = np.random.default_rng(seed)
     chosen = [_some(sample, rng) for sample in samples]
@@ -320,12 +378,15 @@ def _fit_peers(samples: Sequence[Months], seed: int) -> dict[str, NDArray[Any]]:
             )
         )
     forests = concatenate(parts)
+    trees = _fit_precedent(samples, thefts, rng, seed)
     peers, levels = len(PEERS), len(LEVELS)
     knots = np.tile(np.linspace(0.0, 1e9, KNOTS), (peers, levels, 1))
     nats = np.full((peers, levels, KNOTS), -9.0)
     rule_nats = np.zeros((levels, len(RULES)))
     judge = judge_from(
-        _arrays(forests, floor=floor, scale=scale, knots=knots, nats=nats, rule_nats=rule_nats), NAMES, 1.0
+        _arrays(forests, trees, floor=floor, scale=scale, knots=knots, nats=nats, rule_nats=rule_nats),
+        NAMES,
+        1.0,
     )
     values = [_family_scores(judge, sample) for sample in samples]
     for level in range(levels):
@@ -343,7 +404,29 @@ def _fit_peers(samples: Sequence[Months], seed: int) -> dict[str, NDArray[Any]]:
         for rule in range(len(RULES)):
             tripped = _maxima((samples[i], (samples[i].rules >> rule & 1).astype(float)) for i in here)
             rule_nats[level, rule] = max(-np.log((np.sum(tripped > 0) + 0.5) / months), 0.0)
-    return _arrays(forests, floor=floor, scale=scale, knots=knots, nats=nats, rule_nats=rule_nats)
+    return _arrays(forests, trees, floor=floor, scale=scale, knots=knots, nats=nats, rule_nats=rule_nats)
+
+
+def _fit_precedent(
+    samples: Sequence[Months], thefts: Sequence[Theft], rng: np.random.Generator, seed: int
+) -> PackedTrees:
+    """Train `precedent`; every month at a level, and every theft, counts alike."""
+    if not thefts:
+        return no_precedent()
+    honest = []
+    for sample in samples:
+        right = np.flatnonzero(~sample.spared)
+        size = min(len(right), PRECEDENT_ROWS)
+        honest.append(sample.features[np.sort(rng.choice(right, size, replace=False))])
+    stolen = [theft.features for theft in thefts]
+    return train_precedent(
+        np.concatenate(honest), _alike(honest), np.concatenate(stolen), _alike(stolen), random_state=seed
+    )
+
+
+def _alike(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Weights with which each part counts alike, whatever its number of rows."""
+    return np.concatenate([np.full(len(part), 1.0 / max(len(part), 1)) for part in parts])
 
 
 def _some(sample: Months, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -391,17 +474,30 @@ def _voters(rows: NDArray[np.float64], family: int) -> NDArray[np.bool_]:
 
 @jit
 def _weigh_all(
-    judge: Judge, level: Any, scores: Any, evidence: Any, unlike: Any, rules: Any, share: Any, into: Any
+    judge: Judge,
+    level: Any,
+    scores: Any,
+    evidence: Any,
+    unlike: Any,
+    rules: Any,
+    share: Any,
+    known: Any,
+    into: Any,
 ) -> None:
-    peers = np.empty(len(PEERS))
+    peers = np.empty(len(VOTES))
     for i in range(len(level)):
-        into[i] = weigh(judge, level[i], scores[i], evidence[i], unlike[i], rules[i], share[i], peers)
+        into[i] = weigh(
+            judge, level[i], scores[i], evidence[i], unlike[i], rules[i], share[i], known[i], peers
+        )
 
 
 def _totals(judge: Judge, sample: Months, scores: NDArray[np.float64]) -> NDArray[np.float64]:
     into = np.empty(len(scores))
     unlike = _strangers(sample)
-    _weigh_all(judge, sample.level, scores, sample.evidence, unlike, sample.rules, sample.share, into)
+    known = np.empty(len(scores))
+    precedents(judge.precedent, sample.features, known)
+    known[sample.forced] = 0.0
+    _weigh_all(judge, sample.level, scores, sample.evidence, unlike, sample.rules, sample.share, known, into)
     return into
 
 

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from drainwatch.bench.cases import DAYS, Case
 from drainwatch.bench.detectors import Detector, Floats, Seen
-from drainwatch.detector import EVIDENCE, FOREST_WEIGHT, STRANGER, STRANGER_WEIGHT, SUM
+from drainwatch.detector import (
+    EVIDENCE,
+    FOREST_WEIGHT,
+    PRECEDENT,
+    PRECEDENT_WEIGHT,
+    RULED,
+    STRANGER,
+    STRANGER_WEIGHT,
+)
 from drainwatch.engine import Block
 from drainwatch.features.registry import FAMILIES
 from drainwatch.incidents import Incident
@@ -47,7 +55,7 @@ QUIET_MS: Final = 6 * 3_600_000
 """Alarms closer together than this are one incident."""
 KEPT: Final = 600
 """Highest scores of an honest month that are kept."""
-PARTS: Final = (*FAMILIES, "evidence", "stranger", "rules")
+PARTS: Final = (*FAMILIES, "evidence", "stranger", "rules", "precedent")
 """What drainwatch's score is made of, each left out in turn."""
 
 
@@ -244,8 +252,8 @@ def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str,
     scores = {US: placed(judged["score"])}
     if parts:
         forest = FOREST_WEIGHT * judged["share"]
-        votes = dict.fromkeys(FAMILIES, forest) | {"stranger": STRANGER_WEIGHT}
-        columns = (*range(len(FAMILIES)), EVIDENCE, STRANGER, SUM)
+        votes = dict.fromkeys(FAMILIES, forest) | {"stranger": STRANGER_WEIGHT, "precedent": PRECEDENT_WEIGHT}
+        columns = (*range(len(FAMILIES)), EVIDENCE, STRANGER, RULED, PRECEDENT)
         counted = {
             name: votes.get(name, 1.0) * judged["peers"][:, column]
             for name, column in zip(PARTS, columns, strict=True)
@@ -253,7 +261,7 @@ def _our_scores(recording: Recording, block: Block, *, parts: bool) -> dict[str,
         counted["any forest"] = sum((counted[name] for name in FAMILIES), np.zeros(len(judged)))
         for name, vote in counted.items():
             scores[f"without {name}"] = placed(judged["total"] - vote)
-        for name in ("any forest", "evidence", "stranger", "rules"):
+        for name in ("any forest", "evidence", "stranger", "rules", "precedent"):
             scores[f"{name} alone"] = placed(counted[name])
         scores[WHOLE] = placed(judged["total"])
     return scores

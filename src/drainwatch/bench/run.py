@@ -24,8 +24,9 @@ from drainwatch.bench.outcome import (
 )
 from drainwatch.bench.summary import summarise, threshold_for
 from drainwatch.errors import ModelError
+from drainwatch.lab import scenario
 from drainwatch.lab.scenario import Scenario
-from drainwatch.lab.seeds import BENCHMARK, CARD, TRAINING, TUNING, Seeds
+from drainwatch.lab.seeds import BENCHMARK, CARD, SEEDS_A_THIEF, TRAINING, TUNING, Seeds
 from drainwatch.model import Model
 from drainwatch.trial import in_order
 
@@ -55,6 +56,9 @@ def check_seeds_unused(model: Model) -> None:
             " found none: nothing then shows that the benchmark's accounts are new to it"
         )
     ranges = [(first, first + months - 1)]
+    thefts = trained.get("first_theft_seed")
+    if isinstance(thefts, int):
+        ranges.append((thefts, thefts + SEEDS_A_THIEF * len(scenario.TRAINING_THIEVES) - 1))
     reported = model.card.get("metrics", {}).get("first_seed")
     if reported is not None:
         ranges.append((reported, reported + CARD.beyond - CARD.first - 1))

@@ -22,6 +22,7 @@ from drainwatch.bench.outcome import (
     is_part,
     lost_until,
 )
+from drainwatch.lab import scenario
 
 DRAIN_EVERY_MONTHS: Final = 100
 """One account-month in so many is robbed: that weighs a drain against false alarms."""
@@ -120,6 +121,9 @@ def figures_of(
     out["by_thief"] = _by(robbed, lambda facts: str(facts.case.thief))
     out["by_family"] = _by(robbed, lambda facts: str(facts.family))
     out["by_difficulty"] = _by(robbed, lambda facts: str(facts.band))
+    out["by_training"] = _by(
+        robbed, lambda facts: "held out" if facts.case.thief in scenario.HELD_OUT else "shown"
+    )
     return out
 
 

@@ -48,6 +48,7 @@ def to_text(result: Mapping[str, Any]) -> str:
         f"families that fare worst, {top}",
         *_worst(level["detectors"][US].get("by_family", {})),
         "",
+        *_wrapped(held_out(level["detectors"][US].get("by_training", {}))),
         *_wrapped(_above_budget(result, level["detectors"][US])),
     ]
     return "\n".join(line.rstrip() for line in blocks) + "\n"
@@ -208,6 +209,19 @@ def _worst(families: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for of in [families[name]]
     ]  # fmt: skip
     return _aligned(head, rows, texts=2)
+
+
+def held_out(by_training: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say how thieves fare of whose kind training was shown none, beside the others; empty without any."""
+    said = []
+    for name, whose in (("held out", "of kinds held out of training"), ("shown", "of kinds shown to it")):
+        if name in by_training:
+            of = by_training[name]
+            said.append(
+                f"{of['drains']} thefts {whose}: {percent(of['recall'])} found, "
+                f"{percent(of['gone']['mean'])} gone at alert (mean)"
+            )
+    return "; ".join(said) + "." if said else ""
 
 
 def _above_budget(result: Mapping[str, Any], ours: Mapping[str, Any]) -> str:

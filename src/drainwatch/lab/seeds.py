@@ -26,6 +26,10 @@ class Seeds(NamedTuple):
 
 TRAINING: Final = Seeds(0, 1_000_000)
 """For training and calibration."""
+THEFTS_FROM: Final = 500_000
+"""First of the training seeds of thefts, and"""
+SEEDS_A_THIEF: Final = 10_000
+"""... how many of them each kind of thief has."""
 TUNING: Final = Seeds(1_000_000, 2_000_000)
 """For choosing settings by hand, and thresholds of other detectors."""
 CARD: Final = Seeds(2_000_000, 3_000_000)
