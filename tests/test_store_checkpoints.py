@@ -22,6 +22,7 @@ def test_the_log_is_moved_into_the_file_without_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "PERIOD_S", 0.01)
+    monkeypatch.setattr(checkpoints, "SHORT_LOG_BYTES", 50_000)
     path = tmp_path / "watch.db"
     store = open_store(path)
     store.append(bytes(100_000))
@@ -30,6 +31,31 @@ def test_the_log_is_moved_into_the_file_without_the_writer(
             break
         time.sleep(0.01)
     assert path.stat().st_size > 100_000
+    store.close()
+
+
+def test_a_short_log_is_flushed_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PERIOD_S", 0.002)
+    flushed = threading.Event()
+    flush = checkpoints.Checkpoints._flush
+
+    def noted(beside: checkpoints.Checkpoints) -> None:
+        flush(beside)
+        flushed.set()
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "_flush", noted)
+    store = open_store(tmp_path / "watch.db")
+    log = tmp_path / "watch.db-wal"
+    before = log.stat().st_size
+    for i in range(20):
+        flushed.clear()
+        store.append(b"x")
+        assert flushed.wait(60.0)
+        # had it been moved, the next entry would begin it anew, and wait for the disk
+        assert log.stat().st_size > before, i
+        before = log.stat().st_size
     store.close()
 
 

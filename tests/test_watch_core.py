@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections import Counter
@@ -434,6 +435,50 @@ def test_a_drain_is_judged_and_its_incident_kept_and_posted_with_what_was_told_b
     assert posts[0] == (incident["id"], True)
     assert len(posts) > 1
     assert not any(new for _, new in posts[1:])
+
+
+def test_a_large_incident_that_only_grows_is_kept_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = drain(1000)
+    every = Full()
+    feed(Core(engine, every), rows, now=lambda row: getattr(row, "ts_ns", T0))
+    monkeypatch.setattr("drainwatch.watch.core.LARGE", 3)
+    monkeypatch.setattr("drainwatch.watch.core.GROWN_EVERY_NS", 4 * NS_PER_S)
+    store = Full()
+    core = Core(engine, store)
+    kept: list[tuple[int, int]] = []
+    for row in rows:
+        now_ns = getattr(row, "ts_ns", T0)
+        core.add(row, now_ns)
+        for incident in core.judge(now_ns).incidents:
+            kept.append((now_ns, len(incident["fills"])))
+            assert incident == store.incidents_kept[incident["id"]]
+    large = [at for at, size in kept if size >= 3]
+    assert min(b - a for a, b in itertools.pairwise(large)) >= 4 * NS_PER_S
+    assert len(large) >= 2
+    wait_ns = core.next_ns()
+    assert wait_ns is not None
+    core.judge(wait_ns)
+    assert store.incidents_kept == every.incidents_kept
+
+
+@pytest.mark.parametrize("after", ["a restart", "a snapshot"])
+def test_growth_that_was_not_kept_yet_is_there_after(
+    after: str, opened: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drainwatch.watch.core.LARGE", 3)
+    monkeypatch.setattr("drainwatch.watch.core.GROWN_EVERY_NS", 10**9 * NS_PER_S)
+    rows = drain(1000)
+    core = Core(engine, opened)
+    for row in rows:
+        core.add(row, getattr(row, "ts_ns", T0))
+        core.judge(getattr(row, "ts_ns", T0))
+    (incident,) = core.engine.incidents
+    assert opened.incidents() != [incident.to_dict()]
+    if after == "a restart":
+        Core(engine, opened).resume()
+    else:
+        core.snapshot()
+    assert opened.incidents() == [incident.to_dict()]
 
 
 def test_what_is_judged_has_been_journalled_before(opened: Store) -> None:

@@ -144,6 +144,19 @@ def test_fills_are_judged_when_rows_returns_and_each_verdict_is_told(store: Stor
     assert (str(day.date), day.fills, day.blind) == ("2025-10-09", 2, 0)
 
 
+def test_verdicts_that_nobody_wants_are_not_told(store: Store) -> None:
+    hub, clock, heard = a_hub(store)
+    take(hub, clock, told_before())
+    hub.tells_all = lambda: False
+    take(hub, clock, [fill(30, 1), fill(31, 2, side="sell")])
+    assert heard == []
+    assert [v.fill.id for v in hub.verdicts] == ["1", "2"]
+    take(hub, clock, [fill(40 + i, 10 + i, price="0.09") for i in range(3)])
+    flagged = [v.fill.id for v in hub.verdicts if v.flagged]
+    assert flagged
+    assert [m["id"] for m in heard if m["type"] == "verdict"] == flagged
+
+
 def test_a_fill_that_nothing_is_known_of_is_told_as_blind_and_never_as_harmless(store: Store) -> None:
     hub, clock, heard = a_hub(store)
     take(hub, clock, [fill(1, 1)])

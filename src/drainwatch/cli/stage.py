@@ -187,6 +187,7 @@ class Stage:
             settings = load_settings(self._settings_file(key, secret, inbox.url), {})
             self.watch = Watch(settings, environ={}, clock=self.clock)
             self.watch.hub.listeners.append(self._hear)
+            self.watch.hub.tells_all = lambda: True
             self._running = asyncio.create_task(self.watch.run())
             opening.push_async_callback(self._stop)
             await self._until_it_hears()

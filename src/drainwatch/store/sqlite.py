@@ -1,7 +1,7 @@
 """The store as one SQLite file beside the watch: nothing to install, nothing to run.
 
 Write-ahead log, `synchronous=NORMAL`: a kill of the process loses nothing that was committed, a loss of
-power at most the last moments, never the file. A second file, `NAME-lock`, is held locked by the one
+power at most the last second, never the file. A second file, `NAME-lock`, is held locked by the one
 watch that may write; readers, and the owner's marks beside it, need no lock.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from drainwatch.errors import StateError
 from drainwatch.store.base import ADD_FILLS, Store
-from drainwatch.store.checkpoints import Checkpoints
+from drainwatch.store.checkpoints import SHORT_LOG_BYTES, Checkpoints
 
 APPLICATION_ID: Final = 0x64726E77
 """Says in the file's header whose it is: `drnw`."""
@@ -30,7 +30,6 @@ BESIDE_WAIT_S: Final = 10.0
 
 _ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)  # of damaged files some words can't be decoded
 _MANY: Final = 16
-_LOG_BYTES: Final = 64 * 2**20  # what a long log is cut to once it has been moved
 
 
 class SqliteStore(Store):
@@ -56,7 +55,9 @@ class SqliteStore(Store):
                 self._take_lock()
             self._database = _connect(path, BESIDE_WAIT_S if beside else WAIT_S)
             self._open()
-            if not beside:
+            if beside:
+                self._database.execute("PRAGMA synchronous = FULL")  # few writes, and nobody flushes them
+            else:
                 self._checkpoints = Checkpoints(path)
         except (*_ERRORS, OSError) as error:
             self.close()
@@ -95,7 +96,7 @@ class SqliteStore(Store):
             )
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA wal_autocheckpoint = 0")  # `Checkpoints` does it
-        database.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+        database.execute(f"PRAGMA journal_size_limit = {SHORT_LOG_BYTES}")
         if not tables:
             with self.transaction():
                 self._create(TYPES)

@@ -20,7 +20,7 @@ from drainwatch.engine import Block, Engine
 from drainwatch.errors import StateError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.fair import SOURCES
-from drainwatch.incidents import Member
+from drainwatch.incidents import Incident, Member
 from drainwatch.kernel import JUDGED
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
 from drainwatch.store import Judgement
@@ -30,6 +30,11 @@ from drainwatch.watch.entries import read_entry
 from drainwatch.watch.intake import HOLD_BACK_NS, ROWS_LAST, WAIT_NS, Intake, Remembered, sort_key
 
 JOURNAL_VERSION: Final = 1
+
+LARGE: Final = 100
+"""Fills from which on an incident is large: all of them are written whenever it is kept."""
+GROWN_EVERY_NS: Final = NS_PER_S
+"""A large incident that only grew is kept and told so often at most."""
 
 Key = tuple[str, str, str, str, str | None, str]
 """Of a fill: `rows.Fill.key`."""
@@ -162,10 +167,12 @@ class Core:
         self.intake = self._new_intake()
         self._untaken: list[tuple[int, Row]] = []
         self._outcome = Outcome()
-        self._unkept: list[dict[str, Any]] = []
-        """Incidents that the store couldn't take."""
+        self._unkept: dict[str, Incident] = {}
+        """Incidents that changed since they were kept."""
+        self._kept_ns: dict[str, int] = {}
+        """When open incidents were last kept."""
         self._joined: list[Member] = []
-        """Fills of incidents whose judgements it hasn't."""
+        """Fills of incidents whose judgements aren't kept yet."""
         self._around = Around(store)
         self._doubtful = False
         """Whether it isn't known if the last entry got into the journal."""
@@ -213,7 +220,7 @@ class Core:
         """
         did = False
         repeated: list[Key] = []
-        self._keep_rest()
+        self._keep_rest(now_ns)
         try:
             if self._doubtful:
                 self._take_kept()
@@ -233,7 +240,7 @@ class Core:
             if did and self.on_turn is not None:
                 self.on_turn(now_ns, repeated)
         with suppress(StateError):  # the next call begins with that; these verdicts count already
-            self._keep_rest()
+            self._keep_rest(now_ns)
         outcome, self._outcome = self._outcome, Outcome()
         return outcome
 
@@ -285,7 +292,7 @@ class Core:
                 at += len(block.fills)
                 if self.on_block is not None:
                     self.on_block(block)
-        self._unkept += [incident.to_dict() for incident in changed]
+        self._unkept.update((incident.id, incident) for incident in changed)
         self._joined += self._engine.take_joined()
 
     def _pass(self, until_ns: int) -> None:
@@ -303,29 +310,52 @@ class Core:
     def _advance(self, until_ns: int) -> None:
         self._engine.advance(until_ns)
         _, changed = self._engine.take_outputs()
-        self._unkept += [incident.to_dict() for incident in changed]
+        self._unkept.update((incident.id, incident) for incident in changed)
 
-    def _keep_rest(self) -> None:
-        """Keep and post incidents that are new or changed."""
-        if not self._unkept:
+    def _keep_rest(self, now_ns: int | None = None) -> None:
+        """Keep and post incidents that are new or changed: those that are due, or all.
+
+        That a large one grew may wait a moment, as it is after the last snapshot in any case: judged again,
+        it grows again. Else a drain of thousands of fills would be written thousands of times.
+        """
+        due = [i for i in self._unkept.values() if now_ns is None or self._is_due(i, now_ns)]
+        if not due:
             return
+        kept = [incident.to_dict() for incident in due]
         with self._store.transaction():
             if self._joined:
                 self._store.add_judgements(map(judgement_of, self._joined))
-            for incident in self._unkept:
+            for incident in kept:
                 self._store.save_incident(incident)
                 if self._post is not None:
                     self._post(incident, self._told.get(incident["id"]))
         self._around.add(self._joined)
-        kept, self._unkept, self._joined = self._unkept, [], []
+        self._joined = []
         for incident in kept:
-            self._told[incident["id"]] = incident
+            name = incident["id"]
+            del self._unkept[name]
+            self._told[name] = incident
+            if incident["closed_at"] is not None:
+                self._kept_ns.pop(name, None)
+            elif now_ns is not None:
+                self._kept_ns[name] = now_ns
         self._outcome.incidents += kept
 
     @property
     def fresh(self) -> list[Verdict]:
         """Verdicts that `judge` hasn't given yet: those of what it is about to tell."""
         return self._outcome.verdicts
+
+    def _is_due(self, incident: Incident, now_ns: int) -> bool:
+        """Whether an incident is to be kept now: it says something new, is small, or has waited."""
+        told = self._told.get(incident.id)
+        return (
+            told is None
+            or len(incident.fills) < LARGE
+            or incident.closed_ns is not None
+            or (incident.escalated_ns is not None and told["escalated_at"] is None)
+            or now_ns - self._kept_ns.get(incident.id, 0) >= GROWN_EVERY_NS
+        )
 
     def oldest_unkept_ns(self, account: str) -> int | None:
         """Time of the oldest fill of an account that isn't in the journal yet; None: all are."""
@@ -335,10 +365,13 @@ class Core:
 
     def next_ns(self) -> int | None:
         """When `judge` has something to do though nothing comes in."""
-        if self._unkept or self._doubtful:
+        if self._doubtful:
             return 0
         deadline = self._engine.next_deadline()
         soonest = self.intake.next_ns()
+        if self._unkept:
+            due = min(self._kept_ns.get(name, 0) + GROWN_EVERY_NS for name in self._unkept)
+            soonest = due if soonest is None else min(soonest, due)
         if deadline is None:
             return soonest
         deadline += self._hold_back_ns
@@ -387,11 +420,12 @@ class Core:
                 self._advance(entry)
             else:
                 self._feed(entry)
-            self._keep_rest()
+            self._keep_rest(last_ns)
             self.journalled = number
             count += 1
             if on_step is not None:
                 on_step(count)
+        self._keep_rest()
         self._outcome = Outcome()
         self.intake.resume(Remembered(last_ns, last_fill, sorted(self.heard()), [], []))
         return count

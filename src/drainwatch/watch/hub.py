@@ -110,6 +110,8 @@ class Hub:
         self.core = Core(make_engine, store, self._post, **options)
         self.listeners: list[Listener] = []
         """Called with each message of the socket out."""
+        self.tells_all: Callable[[], bool] = lambda: True
+        """Whether verdicts that aren't flagged are among them: thousands a second in a burst."""
         self.on_post: Callable[[], None] = lambda: None
         """Called when something was put into the outbox."""
         self.started_ns = clock.now_ns()
@@ -169,11 +171,13 @@ class Hub:
         if self.tape is not None and not taped and rows:
             self.tape.record(TAPED, received_ns, msgspec.json.encode(rows), ROWS)
         add = self.core.add
+        heard: tuple[str, str, int] | None = None
         for row in rows:
             why = add(row, received_ns)
             if why is not None:
                 self.bad(BadMessage("rows", why, b""))
-            elif type(row) is Fill:
+            elif type(row) is Fill and heard != (row.exchange, row.account, row.ts_ns):
+                heard = row.exchange, row.account, row.ts_ns  # many in a burst: one of a moment is enough
                 self.silence.heard(Voice(row.exchange, row.account), row.ts_ns)
         self.counts["rows"] += len(rows)
 
@@ -347,8 +351,10 @@ class Hub:
         self.counts["flagged"] += n_flagged
         self.counts["blind"] += n_blind
         if self.listeners:
+            every = self.tells_all()
             for verdict in verdicts:
-                self._publish({"type": "verdict", **verdict_of(verdict)})
+                if every or verdict.flagged:
+                    self._publish({"type": "verdict", **verdict_of(verdict)})
 
     def _take_incident(self, incident: dict[str, Any]) -> None:
         known = self.open.get(incident["id"])

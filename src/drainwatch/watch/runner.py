@@ -99,6 +99,7 @@ class Watch:
             hold_back_ns=settings.watch.hold_back_ms * NS_PER_MS,
             whole_journal=settings.watch.whole_journal,
         )
+        self.hub.tells_all = lambda: self.outlet is not None and self.outlet.wants_all
         self.delivery = Delivery(self.store, channels, self.clock)
         self.hub.on_post = self.delivery.wake
         self.recorder = (
