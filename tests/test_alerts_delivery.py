@@ -138,7 +138,7 @@ async def until(what: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
-def post(store: Store, key: str, channels: list[Channel], rank: int = 1, now_ns: int = 0) -> None:
+def post(store: Store, key: str, channels: list[Channel], rank: int = NEWS, now_ns: int = 0) -> None:
     body = to_bytes(Message(what="opened", text=key))
     for channel in channels:
         store.post(key, channel.name, rank, body, now_ns)
@@ -354,7 +354,7 @@ def test_a_message_that_is_not_taken_does_not_hold_the_others_for_ever(store: St
             return web.Response(status=500 if text == "poison" else 200)
 
         service.always["a"] = choosy
-        post(store, "poison", channels, rank=0)
+        post(store, "poison", channels)
         post(store, "fine", channels)
         async with delivering(store, channels):
             await until(lambda: service.took["a"] == ["fine"])

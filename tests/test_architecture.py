@@ -50,6 +50,8 @@ OTHER_TESTS = {
     "day": "a watch that runs for a day and a night",
     "docs": "what the documents promise",
     "kills": "a watch killed at any moment",
+    "alerts_arrival": "from verdict to chat, through services that fail, floods and kills",
+    "kills": "a watch killed at any moment, and one that runs for days",
     "packaging": "what the project file promises",
     "watch_venues": "a real watch over each venue's loopback exchange",
     "secrets": "that none of them shows anywhere",

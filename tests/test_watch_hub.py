@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from drainwatch.alerts.channel import Channel
+from drainwatch.alerts.message import Message
 from drainwatch.config import Settings
 from drainwatch.engine import Engine
 from drainwatch.errors import StateError
@@ -28,7 +29,9 @@ from drainwatch.store.sqlite import SqliteStore
 from drainwatch.tape import FrameRecorder, read_frames
 from drainwatch.venues.clock import VirtualClock
 from drainwatch.venues.protocol import BadMessage
+from drainwatch.watch.core import Verdict
 from drainwatch.watch.hub import BAD_AGAIN_NS, STALLED_NS, Hub, channels_from, verdict_of
+from report_fakes import fills, incident
 
 
 def test_notices_that_the_store_could_not_take_are_kept_when_it_can(
@@ -406,3 +409,67 @@ def test_what_judgements_come_of_is_on_the_tape(store: Store, tmp_path: Path) ->
     turns = [one.frame for one in read_frames(tmp_path / "tape") if one.event == "turn"]
     assert turns[:2] == [b"[]", b"[]"]
     assert msgspec.json.decode(turns[2]) == [list(fill(61, 1).key)]
+
+
+# --- alerts ----------------------------------------------------------------------------------------
+
+OWNER = Channel(name="owner", kind="webhook", url="https://hook.example/x")
+
+
+def messages(store: Store) -> list[Message]:
+    return [msgspec.json.decode(posted.body, type=Message) for posted in store.due(2**62)]
+
+
+def test_reminders_run_with_the_watch(tmp_path: Path) -> None:
+    """Nothing need happen for one: the thief may be done, and the owner asleep."""
+    with closing(SqliteStore(tmp_path / "watch.db")) as store:
+        clock = ByHand()
+        hub = Hub(engine, store, clock, warned=[OWNER], alarmed=[OWNER])
+        posted = list[str]()
+        hub.on_post = lambda: posted.append("news")
+        with store.transaction():
+            store.save_incident(incident())
+            hub._post(incident(), None)
+        for one in store.due(2**62):
+            store.delivered(one, T0)
+        again = Hub(engine, store, clock, warned=[OWNER], alarmed=[OWNER])
+        again.resume()
+        again.on_post = hub.on_post
+
+        async def watch() -> None:
+            running = asyncio.create_task(again.run())
+            while not messages(store):
+                clock.ns += 60 * NS_PER_S
+                await asyncio.sleep(0)
+            running.cancel()
+
+        asyncio.run(watch())
+        assert [message.what for message in messages(store)] == ["reminder"]
+        assert clock.ns - T0 >= 15 * 60 * NS_PER_S
+        assert posted == ["news"], "whoever delivers is woken"
+
+
+def test_an_alert_shows_the_fills_that_are_remembered(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "watch.db")) as store:
+        hub = Hub(engine, store, ByHand(), warned=[OWNER], alarmed=[OWNER])
+        rows = fills(9)
+        for number, row in enumerate(rows):
+            told = Fill(
+                exchange="binance",
+                account="main" if number else "other",
+                symbol=row["symbol"],
+                id=row["id"],
+                order=row["order"],
+                ts_ns=T0,
+                side="sell",
+                price="0.00176",
+                amount="1000",
+            )
+            hub.verdicts.append(
+                Verdict(told, T0, 0.002, "cross", 1_200.0, 3.0, True, float(number), 1.0, 9.0, None)
+            )
+        hub._post(incident(rows[:7]), None)
+        (message,) = messages(store)
+        assert [shown.id for shown in message.fills] == ["f2", "f3", "f4", "f5", "f6"]
+        assert message.fills[0].text.endswith("at 0.00176, worth 0.00200: 12.0 % below")
+        assert hub.decided == {"opened": 1}
