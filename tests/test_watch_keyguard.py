@@ -71,6 +71,12 @@ class Told:
         return said
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take longer to answer than a start waits."""
+    monkeypatch.setattr(keyguard, "START_S", 200.0)
+
+
 @pytest.fixture
 def hub(tmp_path: Path) -> Any:
     store = open_store(tmp_path / "s.db")
