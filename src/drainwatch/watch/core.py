@@ -136,8 +136,8 @@ class Core:
     store
         Where everything is kept.
     post
-        Called with each incident within the transaction that keeps it: puts into the outbox what is to be
-        said.
+        Called within the transaction that keeps an incident, with the incident and what it was when it
+        was last kept (None: new): puts into the outbox what is to be said and done.
     logged, followed, hold_back_ns, wait_ns
         As `Intake` takes them.
     whole_journal
@@ -148,7 +148,7 @@ class Core:
         self,
         make_engine: Callable[[Names], Engine],
         store: Keeper,
-        post: Callable[[dict[str, Any]], None] | None = None,
+        post: Callable[[dict[str, Any], dict[str, Any] | None], None] | None = None,
         *,
         logged: Collection[str] = (),
         followed: Collection[str] = (),
