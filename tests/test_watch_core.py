@@ -566,7 +566,7 @@ def test_a_desk_that_comes_back_is_where_one_that_never_went_away_is(
             core.snapshot()
             kept = core.journalled
     posted: list[str] = []
-    back = Core(engine, opened, lambda incident: posted.append(incident["id"]))
+    back = Core(engine, opened, lambda incident, _before: posted.append(incident["id"]))
     assert back.resume() == core.journalled - kept
     assert back.state() == core.state() == without.state()
     assert back.journalled == core.journalled
