@@ -155,7 +155,8 @@ def test_memory_stays_flat_over_a_day_and_a_night(tmp_path: Path, monkeypatch: p
                 while missing(watch, day) and time.monotonic() < until:  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(0.05)
                 notices = watch.store.notices()
-                lost = [notice.text for notice in notices if notice.kind is NoticeKind.SESSION_LOST]
+                kinds = {NoticeKind.SESSION_LOST, NoticeKind.SILENCE}
+                lost = [n.text for n in notices if n.account == "futures" and n.kind in kinds]
                 return before, after, watch, day, missing(watch, day), lost
 
     tracemalloc.start()
@@ -168,6 +169,7 @@ def test_memory_stays_flat_over_a_day_and_a_night(tmp_path: Path, monkeypatch: p
     reconnects = sum(one.counts.reconnects for followed in watch.followed for one in followed.connections)
     assert reconnects >= 20
     assert day.renewed >= 100, "every ten minutes, but for those in which nothing was answered"
-    assert sum("was deleted or replaced" in text for text in lost) == 2, lost
+    # by the next renewal, or before it by a fill that the exchange lists and the stream didn't tell
+    assert sum("was deleted or replaced" in text or "didn't tell of" in text for text in lost) >= 2, lost
     assert sum("expired" in text for text in lost) == 2, lost
     assert after - before < BOUND, f"{before} bytes at first, {after} after twenty hours"
