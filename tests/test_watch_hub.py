@@ -345,7 +345,7 @@ def test_an_alert_shows_the_fills_that_are_remembered(tmp_path: Path) -> None:
                 symbol=row["symbol"],
                 id=row["id"],
                 order=row["order"],
-                ts_ns=T0,
+                ts_ns=T0 + number * NS_PER_S,
                 side="sell",
                 price="0.00176",
                 amount="1000",
