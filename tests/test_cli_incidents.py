@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from drainwatch.cli.app import app
+from drainwatch.response.record import Response, State, put
 from drainwatch.store import Mark, Store, open_store
 from report_fakes import incident
 
@@ -112,6 +113,22 @@ def test_one_is_shown_with_who_was_told(watch: Store, tmp_path: Path) -> None:
     assert "grew, by phone: given up 7 Mar 2018 14:55:31 UTC (the service answers 401)" in result.stdout
     assert "closed, by phone: waiting since 7 Mar 2018 14:55:30 UTC, 0 failed tries" in result.stdout
     assert f"drainwatch incidents export {IDS[0]} --out DIR" in result.stdout
+
+
+def test_what_responses_came_to_is_shown_with_it(watch: Store, tmp_path: Path) -> None:
+    done = Response(
+        name="stop-bot",
+        kind="freqtrade",
+        dry_run=False,
+        state=State.DONE,
+        text="freqtrade has stopped",
+        due_ns=1,
+    )
+    put(watch, IDS[0], done)
+    assert "Response: stop-bot: done: freqtrade has stopped\n" in run(tmp_path, "show", IDS[0]).stdout
+    told = json.loads(run(tmp_path, "show", IDS[0], "--json").stdout)
+    assert [one["state"] for one in told["drainwatch_responses"]] == ["done"]
+    assert "Response" not in run(tmp_path, "show", IDS[1]).stdout
 
 
 def test_who_was_told_in_a_digest_is_said_to_have_been(watch: Store, tmp_path: Path) -> None:

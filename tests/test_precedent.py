@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,8 +69,7 @@ def test_thefts_score_above_honest_rows() -> None:
 
 
 def test_the_same_rows_and_seed_give_the_same_arrays() -> None:
-    again = trained.__wrapped__()
-    assert all(np.array_equal(a, b) for a, b in zip(trained(), again, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(trained(), trained.__wrapped__(), strict=True))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, COLUMNS - 1), st.floats(0.0, 1e6))
@@ -99,30 +99,38 @@ def test_without_trees_nothing_is_known() -> None:
     assert precedent(no_precedent(), np.full(COLUMNS, 1e9)) == 0.0
 
 
+def with_array(name: str, array: NDArray[Any]) -> PackedTrees:
+    return PackedTrees(**(trained()._asdict() | {name: array}))
+
+
 def broken(name: str, at: int, value: float) -> PackedTrees:
     array = getattr(trained(), name).copy()
     array[at] = value
-    return trained()._replace(**{name: array})
+    return with_array(name, array)
 
 
 @pytest.mark.parametrize(
-    ("trees", "said"),
+    ("name", "at", "value", "said"),
     [
-        (broken("left", 0, 0.0), "right"),
-        (broken("left", 0, 1e6), "left"),
-        (broken("right", 0, -1.0), "right"),
-        (broken("column", 0, COLUMNS), "column"),
-        (broken("value", 1, np.inf), "value"),
-        (broken("threshold", 0, NAN), "threshold"),
-        (broken("roots", 1, 0.0), "roots"),
-        (broken("baseline", 0, NAN), "baseline"),
-        (trained()._replace(value=np.zeros(3)), "value"),
-        (trained()._replace(column=np.zeros(3)), "column"),
+        ("left", 0, 0.0, "left"),  # a leaf whose right child isn't 0
+        ("left", 0, 1e6, "left"),
+        ("right", 0, -1.0, "right"),
+        ("column", 0, COLUMNS, "column"),
+        ("value", 1, np.inf, "value"),
+        ("threshold", 0, NAN, "threshold"),
+        ("roots", 1, 0.0, "roots"),
+        ("baseline", 0, NAN, "baseline"),
     ],
 )
-def test_arrays_that_are_no_trees_are_refused(trees: PackedTrees, said: str) -> None:
-    with pytest.raises(ModelError, match=rf"expected .* in precedent array '.*{said}|'left'"):
-        check_precedent(trees, COLUMNS)
+def test_values_that_are_no_trees_are_refused(name: str, at: int, value: float, said: str) -> None:
+    with pytest.raises(ModelError, match=rf"in precedent array '{said}'"):
+        check_precedent(broken(name, at, value), COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["column", "value"])
+def test_arrays_of_another_kind_or_length_are_refused(name: str) -> None:
+    with pytest.raises(ModelError, match=f"in precedent array '{name}'"):
+        check_precedent(with_array(name, np.zeros(3, np.float32)), COLUMNS)
 
 
 def test_a_child_of_another_tree_is_refused() -> None:

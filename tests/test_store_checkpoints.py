@@ -14,10 +14,6 @@ from drainwatch.store import checkpoints, open_store
 from drainwatch.store.sqlite import SqliteStore
 
 
-def thread_names() -> set[str]:
-    return {thread.name for thread in threading.enumerate()}
-
-
 def test_the_log_is_moved_into_the_file_without_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,9 +122,10 @@ def test_a_file_that_can_not_be_opened_asks_for_help_again_and_again(
 
 
 def test_closing_ends_the_thread(tmp_path: Path) -> None:
-    before = thread_names()
+    before = set(threading.enumerate())
     store = open_store(tmp_path / "watch.db")
-    assert "drainwatch-checkpoints" in thread_names() - before
+    (thread,) = (one for one in threading.enumerate() if one not in before)
+    assert thread.name == "drainwatch-checkpoints"
     store.close()
-    assert thread_names() == before
+    assert not thread.is_alive()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["watch.db", "watch.db-lock"]

@@ -422,19 +422,27 @@ def add(out: Outcome, more: Outcome) -> None:
     out.n_rows += more.n_rows
 
 
-def test_a_drain_is_judged_and_its_incident_kept_and_posted_with_what_was_told_before() -> None:
+def test_a_drain_is_judged_and_its_incident_kept_and_posted_each_time_that_it_changes() -> None:
     store = Full()
-    posts: list[tuple[str, bool]] = []
-    core = Core(engine, store, lambda incident, before: posts.append((incident["id"], before is None)))
+    posts: list[dict[str, Any]] = []
+    befores: list[dict[str, Any] | None] = []
+
+    def post(incident: dict[str, Any], before: dict[str, Any] | None) -> None:
+        posts.append(incident)
+        befores.append(before)
+
+    core = Core(engine, store, post)
     out = feed(core, drain(1000), now=lambda row: getattr(row, "ts_ns", T0))
     assert len(out.verdicts) == core.judged == 18
     assert [v.fill.id for v in out.verdicts if v.flagged]
     assert not any(v.flagged for v in out.verdicts[:8])
     (incident,) = store.incidents_kept.values()
     assert incident == out.incidents[-1]
-    assert posts[0] == (incident["id"], True)
     assert len(posts) > 1
-    assert not any(new for _, new in posts[1:])
+    assert {post["id"] for post in posts} == {incident["id"]}
+    assert befores == [None, *posts[:-1]]
+    assert all(before != after for before, after in zip(befores, posts, strict=True))
+    assert posts[-1] == incident
 
 
 def test_a_large_incident_that_only_grows_is_kept_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -558,7 +566,7 @@ def test_a_desk_that_comes_back_is_where_one_that_never_went_away_is(
             core.snapshot()
             kept = core.journalled
     posted: list[str] = []
-    back = Core(engine, opened, lambda incident, _: posted.append(incident["id"]))
+    back = Core(engine, opened, lambda incident, _before: posted.append(incident["id"]))
     assert back.resume() == core.journalled - kept
     assert back.state() == core.state() == without.state()
     assert back.journalled == core.journalled

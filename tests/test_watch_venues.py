@@ -195,8 +195,8 @@ def test_the_other_side_of_a_fill_is_its_address(tmp_path: Path) -> None:
     async def scene(watch: Watch, host: Host[Any], exchange: Exchange) -> None:
         exchange.place("main", HYPERLIQUID.swap, "buy", "market", 1)
         await all_judged(watch, exchange)
-        await eventually(lambda: "trades BTC" in host.connections[0].streams)
-        await asyncio.sleep(0.5)  # it has heard that its subscription stands
+        private = watch.followed[0].connections[0]
+        await eventually(lambda: private._session and private._session._protocol._join.covered)  # type: ignore[attr-defined]
         exchange.place("main", HYPERLIQUID.swap, "sell", "limit", 1, "50000")
         exchange.place("visitor", HYPERLIQUID.swap, "buy", "market", 1)
         await exchange.burst("main", 50, HYPERLIQUID.swap)

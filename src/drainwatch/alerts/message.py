@@ -74,11 +74,14 @@ _NOTICE_TITLES: Final = {
     NoticeKind.GAP: "Fills may be missing",
     NoticeKind.SESSION_LOST: "Session ended by the venue",
     NoticeKind.KEY_REFUSED: "API key refused",
+    NoticeKind.KEY_CHANGED: "API key changed",
+    NoticeKind.KEY_RIGHTS: "Rights of the API key",
     NoticeKind.CLOCK_SKEW: "Clock is off",
     NoticeKind.STALLED: "Judging is behind",
     NoticeKind.BAD_MESSAGE: "Messages not understood",
     NoticeKind.BLIND: "Fills can't be judged",
     NoticeKind.DELIVERY_FAILED: "Alerts don't arrive",
+    NoticeKind.RESPONSE: "Response",
     NoticeKind.ALIVE: "Watching",
 }
 

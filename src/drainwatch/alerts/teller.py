@@ -41,6 +41,8 @@ class Teller:
         Channels that are told of warnings, and those that are told of criticals.
     fills_of
         Gives an incident's fills that are remembered, as rows of `scores.parquet`, for the message.
+    more_of
+        Gives what messages say of an incident beside the contract's fields.
     """
 
     def __init__(
@@ -49,10 +51,11 @@ class Teller:
         warned: Sequence[Channel],
         alarmed: Sequence[Channel],
         fills_of: Callable[[Incident], Iterable[Mapping[str, Any]]] = lambda _: (),
+        more_of: Callable[[Incident], Mapping[str, Any]] = lambda _: {},
     ) -> None:
         self._store = store
         self._warned, self._alarmed = tuple(warned), tuple(alarmed)
-        self._fills_of = fills_of
+        self._fills_of, self._more_of = fills_of, more_of
         self._live: dict[str, tuple[Incident, int | None]] = {}
         """Incidents of which there may be more to tell, and when to look at them though nothing happens."""
         self._looked_ns: int | None = None
@@ -176,11 +179,11 @@ class Teller:
     def _channels(self, incident: Incident) -> tuple[Channel, ...]:
         return self._alarmed if is_grave(incident) else self._warned
 
-    @staticmethod
     def _message(
-        incident: Incident, told: Told | None, what: str, fills: Sequence[Mapping[str, Any]]
+        self, incident: Incident, told: Told | None, what: str, fills: Sequence[Mapping[str, Any]]
     ) -> Message:
-        return message_of(incident, what, fills=fills or None, history=() if told is None else told.history)
+        history = () if told is None else told.history
+        return message_of({**incident, **self._more_of(incident)}, what, fills=fills or None, history=history)
 
     def _worst(self, incident: Incident, known: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
         """Give the worst fills of those told before and those remembered; blind ones last."""

@@ -120,12 +120,15 @@ def show(
     with Screen(no_color=no_color, debug=debug) as screen:
         from drainwatch.casefile.from_store import messages_of
         from drainwatch.report import to_text
+        from drainwatch.response.record import responses_of
         from drainwatch.store import state_of
 
         with kept(config, store) as (opened, _):
             incident = _found(opened, incident_id)
             marks = opened.marks(incident["id"])
             told = messages_of(opened, incident["id"])
+            responses = [one.plain() for one in responses_of(opened, incident["id"])]
+        incident |= {"drainwatch_responses": responses} if responses else {}
         state = state_of(incident, marks)
         if as_json:
             plain = _plain(incident, state, marks) | {"messages": told}

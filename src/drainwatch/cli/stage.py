@@ -181,7 +181,7 @@ class Stage:
         async with AsyncExitStack() as opening:
             self.population.history(self._from_ms)  # the clock stands there until the watch hears
             key, secret = secrets.token_hex(32), secrets.token_hex(32)
-            self.population.exchange.add_key(self.account, key, secret=secret)
+            self.population.exchange.add_key(self.account, key, secret=secret, can_trade=False)
             self._server = await opening.enter_async_context(Server(self.population.exchange))
             inbox = await opening.enter_async_context(Inbox(self._take))
             settings = load_settings(self._settings_file(key, secret, inbox.url), {})

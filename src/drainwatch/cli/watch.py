@@ -80,7 +80,7 @@ async def _run(running: Watch, screen: Screen, *, view: bool) -> None:
                 shown.cancel()
         else:
             running.hub.listeners.append(lambda message: _tell(screen, message))
-            screen.out("Watching; Ctrl-C ends it.")
+            running.on_start = lambda: screen.out("Watching; Ctrl-C ends it.")
             await until(running.run())
     screen.out("Stopped. What was seen is in the store; the next start goes on from there.")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
@@ -133,18 +134,16 @@ class Rest:
 
     def __await__(self) -> Generator[Any, Any, None]:
         """Go on with it."""
-        error: BaseException | None = None
+        step: Callable[[], Any]
         while True:
             try:
                 sent = yield self._waits_for
-            except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's
-                error = thrown
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the coroutine's
+                step = partial(self._coroutine.throw, error)
+            else:
+                step = partial(self._coroutine.send, sent)
             try:
-                if error is None:
-                    self._waits_for = self._coroutine.send(sent)
-                else:
-                    thrown, error = error, None
-                    self._waits_for = self._coroutine.throw(thrown)
+                self._waits_for = step()
             except StopIteration:
                 return
 

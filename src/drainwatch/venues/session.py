@@ -253,6 +253,7 @@ class Session:
         self._heard_at = self._loop.time()
         for at in range(0, len(frames), _BUNCH):
             self._put(_Bunch(received_ns, frames[at : at + _BUNCH]))
+        self._heard_at = self._loop.time()  # while they were taken nobody could be heard
 
     def _put(self, bunch: _Bunch) -> None:
         """Take a bunch now, or when those before it are taken; beyond a measure the network must wait."""

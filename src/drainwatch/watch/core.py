@@ -137,7 +137,7 @@ class Core:
         Where everything is kept.
     post
         Called within the transaction that keeps an incident, with the incident and what it was when it
-        was last told (None: new): puts into the outbox what is to be said.
+        was last kept (None: new): puts into the outbox what is to be said and done.
     logged, followed, hold_back_ns, wait_ns
         As `Intake` takes them.
     whole_journal
@@ -177,7 +177,6 @@ class Core:
         self._doubtful = False
         """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
-        self._told: dict[str, dict[str, Any]] = {}
         self.on_turn: Callable[[int, list[Key]], None] | None = None
         """Called with the time of each `judge` that did something, and with the fills left out as known."""
         self.on_block: Callable[[Block], None] | None = None

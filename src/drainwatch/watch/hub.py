@@ -26,6 +26,7 @@ from drainwatch.engine import Engine
 from drainwatch.errors import StateError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.notices import Notice, NoticeKind
+from drainwatch.response.switch import Switch
 from drainwatch.rows import Fill, Row
 from drainwatch.store import Store
 from drainwatch.tape import BEGAN, ROWS, TURN, FrameRecorder
@@ -41,6 +42,8 @@ STALLED_NS: Final = 5 * NS_PER_S
 """Later than this after it came, a fill is judged too late."""
 BAD_AGAIN_NS: Final = 3_600 * NS_PER_S
 """Messages of a stream that aren't understood are told of once an hour."""
+FAILS_AGAIN_NS: Final = 3_600 * NS_PER_S
+"""A store that fails now and then is told of once an hour."""
 RECENT: Final = 50
 DAY_NS: Final = 86_400 * NS_PER_S
 EPOCH: Final = date(1970, 1, 1)
@@ -106,10 +109,12 @@ class Hub:
     ) -> None:
         self.store, self.clock = store, clock
         self._alarmed = tuple(alarmed)
-        self.teller = Teller(store, warned, alarmed, self._fills_of)
+        self.teller = Teller(store, warned, alarmed, self._fills_of, self._more_of)
         self.core = Core(make_engine, store, self._post, **options)
         self.listeners: list[Listener] = []
         """Called with each message of the socket out."""
+        self.switch: Switch | None = None
+        """Runs responses; None: there are none."""
         self.tells_all: Callable[[], bool] = lambda: True
         """Whether verdicts that aren't flagged are among them: thousands a second in a burst."""
         self.on_post: Callable[[], None] = lambda: None
@@ -134,10 +139,13 @@ class Hub:
         """Open incidents by id."""
         self.failing: str | None = None
         """Why the store doesn't take rows; None: it does."""
+        self.on_failing: Callable[[str | None], None] = lambda _why: None
+        """Called with why the store doesn't take rows, as soon as that is so; and with None when it does."""
         self.tape: FrameRecorder | None = None
         """Set by `record`."""
         self._bad_told: dict[str, int] = {}
         self._stalled_told = False
+        self._failing_ns = self._failing_told_ns = -FAILS_AGAIN_NS
 
     def record(self, tape: FrameRecorder, judged_by: Mapping[str, Any]) -> None:
         """Keep on tape all that judgements come of, from now on.
@@ -246,9 +254,7 @@ class Hub:
             self._fail(error)
             return Outcome()
         if self.failing is not None:
-            self.failing = None
-            _log.warning("the store takes rows again")
-            self._say_rest()
+            self._recover()
         if outcome.verdicts:
             came_ns = now_ns if received_ns is None else received_ns
             took_ns = self.clock.now_ns() - came_ns
@@ -294,8 +300,11 @@ class Hub:
 
     def snapshot(self) -> None:
         """Keep the state, so that the next start need not read the whole journal."""
-        self.core.snapshot()
-        self.store.set_value("silence", self.silence.snapshot())
+        try:
+            self.core.snapshot()
+            self.store.set_value("silence", self.silence.snapshot())
+        except StateError as error:  # the journal has it all: a snapshot only saves time
+            self._fail(error)
 
     def resume(self) -> int:
         """Come back to where the journal ends; gives how many entries were read again."""
@@ -308,12 +317,41 @@ class Hub:
         incidents = self.store.incidents()
         self.open = {i["id"]: i for i in incidents if i["closed_at"] is None}
         self.teller.resume(incidents, self.clock.now_ns())
+        if self.switch is not None:
+            self.switch.resume(incidents)
         return count
 
     def _fail(self, error: StateError) -> None:
-        if self.failing is None:
-            _log.error("the store doesn't take rows: %s", error)
-        self.failing = str(error)
+        """Note that the store doesn't take rows; what needs no store says so at once, chats when it does."""
+        began, self.failing = self.failing is None, str(error)
+        if not began:
+            return
+        _log.error("the store doesn't take rows: %s", error)
+        self._failing_ns = now_ns = self.clock.now_ns()
+        self.on_failing(self.failing)
+        if now_ns - self._failing_told_ns >= FAILS_AGAIN_NS:
+            self._failing_told_ns = now_ns
+            self._say_store(
+                NoticeKind.STALLED,
+                f"The store doesn't take rows: {error}. Until it does nothing is judged and nobody is "
+                "alerted; what comes meanwhile waits. It is tried again ten times a second.",
+            )
+
+    def _recover(self) -> None:
+        """Note that the store takes rows again, and tell what had to wait for it."""
+        self.failing = None
+        _log.warning("the store takes rows again")
+        self.on_failing(None)
+        self._say_rest()
+        if self._failing_told_ns == self._failing_ns and not self._unsaid:
+            away_s = (self.clock.now_ns() - self._failing_ns) / NS_PER_S
+            self._say_store(
+                NoticeKind.STREAM_BACK,
+                f"The store takes rows again, after {away_s:.0f} s. What came meanwhile is judged now.",
+            )
+
+    def _say_store(self, kind: NoticeKind, text: str) -> None:
+        self.notice(Notice(kind=kind, ts_ns=self.clock.now_ns(), text=text, since_ns=self._failing_ns))
 
     def _note_stall(self, took_ns: int) -> None:
         if took_ns < STALLED_NS:
@@ -373,9 +411,16 @@ class Hub:
         self._publish({"type": "incident", "what": what, "incident": incident})
         self.on_post()
 
-    def _post(self, incident: dict[str, Any], _before: dict[str, Any] | None) -> None:
+    def _post(self, incident: dict[str, Any], before: dict[str, Any] | None) -> None:
         decision = self.teller.take(incident, self.clock.now_ns())
         self.decided[decision.reason] += 1
+        if self.switch is not None and decision.reason is not Reason.LIKE_A_FALSE_ALARM:
+            self.switch.note(incident, before)
+
+    def _more_of(self, incident: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what is told of an incident beside the contract's fields: what responses came to."""
+        responses = [] if self.switch is None else self.switch.of(incident["id"])
+        return {"drainwatch_responses": responses} if responses else {}
 
     def _fills_of(self, incident: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Give those of an incident's fills whose verdicts are remembered."""
