@@ -460,7 +460,7 @@ def test_an_alert_shows_the_fills_that_are_remembered(tmp_path: Path) -> None:
                 symbol=row["symbol"],
                 id=row["id"],
                 order=row["order"],
-                ts_ns=T0,
+                ts_ns=T0 + number * NS_PER_S,
                 side="sell",
                 price="0.00176",
                 amount="1000",
@@ -471,5 +471,5 @@ def test_an_alert_shows_the_fills_that_are_remembered(tmp_path: Path) -> None:
         hub._post(incident(rows[:7]), None)
         (message,) = messages(store)
         assert [shown.id for shown in message.fills] == ["f2", "f3", "f4", "f5", "f6"]
-        assert message.fills[0].text.endswith("at 0.00176, worth 0.00200: 12.0 % below")
+        assert message.fills[0].text.endswith("sell 1,000 XRP/ETH at 0.00176, 12 % below its worth of 0.002")
         assert hub.decided == {"opened": 1}

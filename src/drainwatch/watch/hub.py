@@ -432,7 +432,12 @@ class Hub:
         ]
         keys = {tuple(key.values()) for key in incident["fills"]} if found else set()
         return [
-            verdict_of(verdict) | {"incident": incident["id"]}
+            verdict_of(verdict)
+            | {
+                "incident": incident["id"],
+                "price": float(verdict.fill.price),
+                "amount": float(verdict.fill.amount),
+            }
             for verdict in found
             if (verdict.fill.symbol, verdict.fill.id, verdict.fill.order, verdict.fill.side) in keys
         ]
