@@ -177,6 +177,8 @@ class Core:
         self._doubtful = False
         """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
+        self._told: dict[str, dict[str, Any]] = {}
+        """Incidents as they were last kept."""
         self.on_turn: Callable[[int, list[Key]], None] | None = None
         """Called with the time of each `judge` that did something, and with the fills left out as known."""
         self.on_block: Callable[[Block], None] | None = None
