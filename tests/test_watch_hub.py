@@ -164,7 +164,7 @@ def test_verdicts_that_nobody_wants_are_not_told(store: Store) -> None:
     take(hub, clock, [fill(30, 1), fill(31, 2, side="sell")])
     assert heard == []
     assert [v.fill.id for v in hub.verdicts] == ["1", "2"]
-    take(hub, clock, [fill(40 + i, 10 + i, price="0.09") for i in range(3)])
+    take(hub, clock, [fill(40 + i, 10 + i, price="0.09") for i in range(6)])
     flagged = [v.fill.id for v in hub.verdicts if v.flagged]
     assert flagged
     assert [m["id"] for m in heard if m["type"] == "verdict"] == flagged
