@@ -61,12 +61,14 @@ def test_the_log_stays_short_though_writes_never_cease(
     monkeypatch.setattr(checkpoints, "PERIOD_S", 0.002)
     monkeypatch.setattr(checkpoints, "LONGEST_LOG", 200)
     store = open_store(tmp_path / "watch.db")
-    longest = 0
-    for _ in range(3_000):
+    log = tmp_path / "watch.db-wal"
+    n_written = 0
+    until = time.monotonic() + 60.0  # it is moved beside the writer, whenever the machine lets it
+    while n_written < 1_000 or (2 * log.stat().st_size > 4_000 * n_written and time.monotonic() < until):
         store.append(bytes(4_000))
-        longest = max(longest, (tmp_path / "watch.db-wal").stat().st_size)
-    assert longest < 3_000 * 4_000
-    assert [number for number, _ in store.entries(0)] == list(range(1, 3_001))
+        n_written += 1
+    assert 2 * log.stat().st_size <= 4_000 * n_written
+    assert [number for number, _ in store.entries(0)] == list(range(1, n_written + 1))
     store.close()
 
 
