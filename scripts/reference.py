@@ -94,7 +94,9 @@ secret_file = "/home/me/keys/binance.secret"
 
 A key, a secret, a password or a webhook's URL never stands in this file: settings name the place where it is
 kept. `..._env` names an environment variable; `..._file` a file that nobody but its owner may read
-(`chmod 600`); `..._credential` one of systemd's credentials (`LoadCredential=`). One of the three is enough.
+(`chmod 600`); `..._credential` one of systemd's credentials (`LoadCredential=`); `..._keyring` an entry of
+the desktop's keyring (`pip install 'drainwatch[keyring]'`, then `keyring set drainwatch NAME`). One of them
+is enough.
 
 Sections in double brackets may stand there several times. In the environment their tables are counted from 0:
 `DRAINWATCH__ACCOUNTS__0__NAME`. Lists are written there with commas; an empty variable counts as absent.

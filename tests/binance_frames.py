@@ -80,5 +80,5 @@ def silent(reading: Reading, but: Collection[str] = ()) -> bool:
     """Whether a reading says nothing, except in the fields of `but`."""
     empty = Reading()
     return all(
-        name in but or getattr(reading, name) == getattr(empty, name) for name in Reading.__dataclass_fields__
+        name in but or getattr(reading, name) == getattr(empty, name) for name in Reading.__struct_fields__
     )

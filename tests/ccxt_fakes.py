@@ -257,7 +257,8 @@ class FakeBinance:
 
     async def _rights(self, request: web.Request) -> web.Response:
         body = {"ipRestrict": True, "createTime": 1_700_000_000_000, "enableReading": True}
-        body |= {"enableSpotAndMarginTrading": False, "enableWithdrawals": False}
+        body |= {"enableSpotAndMarginTrading": False, "enableWithdrawals": False, "enableMargin": False}
+        body |= {"enableFutures": False, "permitsUniversalTransfer": False}
         return self._failure(request) or web.json_response(body)
 
     async def _listen_key(self, request: web.Request) -> web.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from drainwatch.alerts.answer import Answer, Outcome
 from drainwatch.alerts.channel import Channel as Target
 from drainwatch.config import Account, Channel, ChannelKind, Settings
 from drainwatch.doctor import Check, Heard, Tools
+from drainwatch.response.hook import Hook
 from drainwatch.rows import Balance, Fill, Market
 from drainwatch.venues.protocol import Credentials
 
@@ -44,12 +45,17 @@ def fill(symbol: str) -> Fill:
     )
 
 
-@dataclass(frozen=True)
-class KeyRights:
-    trade: bool | None = False
-    withdraw: bool | None = False
-    ip_bound: bool | None = True
-    expires_ns: int | None = None
+RIGHTS = {
+    "enableReading": True,
+    "enableSpotAndMarginTrading": False,
+    "enableMargin": False,
+    "enableFutures": False,
+    "enableWithdrawals": False,
+    "permitsUniversalTransfer": False,
+    "ipRestrict": True,
+    "createTime": NOW_NS // 1_000_000 - 86_400_000,
+}
+"""Binance's reply about a key that only reads, from listed addresses, made yesterday."""
 
 
 @dataclass
@@ -82,8 +88,10 @@ class FakeVenue:
     async def clock_skew_ns(self) -> int | None:
         return self._answer("clock_skew_ns", 12_000_000)  # type: ignore[no-any-return]
 
-    async def rights(self) -> KeyRights | None:
-        return self._answer("rights", KeyRights())  # type: ignore[no-any-return]
+    async def raw(self, method: str, params: Mapping[str, Any], what: str) -> Any:
+        assert method
+        assert (params, what) == ({}, "asking what the key may do")
+        return self._answer("rights", RIGHTS)
 
     async def close(self) -> None:
         self.closed += 1
@@ -100,6 +108,9 @@ def tools(venue: FakeVenue | None = None, **changes: Any) -> Tools:
         assert channel.url == URL
         return Answer(Outcome.ARRIVED, "")
 
+    async def respond(_hook: Hook) -> str:
+        return "would stop"
+
     seconds = iter(range(1_000))
     made = Tools(
         env=ENV,
@@ -111,6 +122,7 @@ def tools(venue: FakeVenue | None = None, **changes: Any) -> Tools:
         bind=lambda _, __: None,
         rest=lambda _, __: there,
         hear=hear,
+        respond=respond,
         send=send,
     )
     return replace(made, **changes)

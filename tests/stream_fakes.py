@@ -149,7 +149,6 @@ class FakeSink:
         self.bads: list[BadMessage] = []
         self.symbols: set[tuple[str, str]] = set()
         self.slow_s = 0.0
-        self.fill_s = 0.0
         self.raises: Exception | None = None
 
     async def rows(self, rows: Sequence[Row], received_ns: int) -> None:
@@ -161,7 +160,6 @@ class FakeSink:
         self.heard += rows
 
     async def ready(self, stream: str, *, first: bool) -> None:
-        await asyncio.sleep(self.fill_s)
         self.filled.append((stream, first))
 
     def notice(self, notice: Notice) -> None:

@@ -9,7 +9,7 @@ from drainwatch import alerts
 
 
 def test_public_names_are_there() -> None:
-    assert alerts.__all__ == ["Channel", "Delivery", "post_incident", "post_notice"]
+    assert alerts.__all__ == ["Channel", "Delivery", "Teller", "post_notice"]
     assert all(getattr(alerts, name) is not None for name in alerts.__all__)
 
 

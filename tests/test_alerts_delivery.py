@@ -19,15 +19,20 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from drainwatch.alerts import delivery, layouts, outbox, send
+import chat_services
+from drainwatch.alerts import delivery, layouts, send
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.delivery import Delivery
+from drainwatch.alerts.lanes import ORDERED_TRIES, Line
 from drainwatch.alerts.layouts.request import to_bytes
-from drainwatch.alerts.message import Message
+from drainwatch.alerts.message import ALARM, NEWS, Message
+from drainwatch.alerts.pace import Pace
+from drainwatch.alerts.teller import Teller
 from drainwatch.errors import StateError
 from drainwatch.notices import NoticeKind
-from drainwatch.store import Store, open_store
-from report_fakes import incident
+from drainwatch.store import Mark, Store, open_store
+from drainwatch.venues.clock import VirtualClock
+from report_fakes import START_MS, incident
 
 NS = 1_000_000_000
 HOUR_NS = 3_600 * NS
@@ -54,6 +59,8 @@ class Service:
     def __init__(self) -> None:
         self.plans = defaultdict[str, deque[Any]](deque)
         """What to answer next by path; after the plan's end 200."""
+        self.lane_of: Callable[[str], str] = lambda _: ""
+        """What to add to the path, by what is said: a plan for each lane."""
         self.always = dict[str, Any]()
         """What to answer without end."""
         self.took = defaultdict[str, list[str]](list)
@@ -73,13 +80,15 @@ class Service:
         try:
             text = json.loads(await request.read())["text"]
             self.asked[name].append(text)
-            plan = self.plans[name].popleft() if self.plans[name] else self.always.get(name, 200)
+            plans = self.plans[name + self.lane_of(text)]
+            plan = plans.popleft() if plans else self.always.get(name, 200)
             if plan == "reset":
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()
             if plan == "silence":
                 await asyncio.sleep(30)
+                return web.Response(status=500)
             if callable(plan):
                 return await plan(request)  # type: ignore[no-any-return]
             status, headers, body = plan if isinstance(plan, tuple) else (plan, {}, b"")
@@ -129,7 +138,7 @@ async def until(what: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
-def post(store: Store, key: str, channels: list[Channel], rank: int = 1, now_ns: int = 0) -> None:
+def post(store: Store, key: str, channels: list[Channel], rank: int = NEWS, now_ns: int = 0) -> None:
     body = to_bytes(Message(what="opened", text=key))
     for channel in channels:
         store.post(key, channel.name, rank, body, now_ns)
@@ -151,15 +160,16 @@ def run(test: Callable[[Service], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(whole())
 
 
-def test_what_waits_is_sent_by_rank_then_time(store: Store) -> None:
+def test_what_waits_is_sent_by_rank_then_time_on_each_lane(store: Store) -> None:
     async def test(service: Service) -> None:
         channels = [service.channel("a")]
-        for key, rank, now_ns in (("x", 2, 1), ("y", 0, 3), ("z", 0, 2), ("w", 1, 1)):
+        for key, rank, now_ns in (("x", 3, 1), ("y", 0, 3), ("z", 0, 2), ("w", 1, 1), ("v", 2, 5)):
             post(store, key, channels, rank, now_ns)
         async with delivering(store, channels) as worker:
             await until(lambda: not store.waiting())
-        assert service.took["a"] == ["z", "y", "w", "x"]
-        assert worker.counts["a", "arrived"] == 4
+        assert [text for text in service.took["a"] if text in "zyw"] == ["z", "y", "w"]
+        assert [text for text in service.took["a"] if text in "vx"] == ["v", "x"]
+        assert worker.counts["a", "arrived"] == 5
 
     run(test)
 
@@ -193,7 +203,7 @@ def test_a_real_incident_arrives_as_the_service_wants_it(store: Store, kind: str
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         channel = Channel(name="a", kind=kind, url=f"http://127.0.0.1:{runner.addresses[0][1]}/a")
-        outbox.post_incident(store, [channel], incident(), 0)
+        Teller(store, [channel], [channel]).take(incident(), 0)
         async with delivering(store, [channel]):
             await until(lambda: not store.waiting())
         await runner.cleanup()
@@ -254,8 +264,8 @@ def test_a_service_that_wants_to_be_left_alone_is(store: Store, limited: Any) ->
             return web.Response(status=limited[0], headers=limited[1], body=limited[2])
 
         service.plans["a"].append(note)
-        post(store, "x", channels)
-        post(store, "y", channels)
+        post(store, "x", channels, rank=NEWS)
+        post(store, "y", channels, rank=NEWS)
         async with delivering(store, channels, clock) as worker:
             while not service.took["a"]:
                 worker.wake()  # news must not break the peace either
@@ -278,8 +288,8 @@ def test_a_channel_that_refuses_is_given_up_and_the_others_are_told_once(store: 
         assert service.asked["a"] == ["x", "y"]
         assert worker.counts["a", "given_up"] == 2
         for name in "bc":
-            assert service.took[name][:2] == ["x", "y"]
-            (told,) = service.took[name][2:]
+            assert [text for text in service.took[name] if text in "xy"] == ["x", "y"]
+            (told,) = (text for text in service.took[name] if text not in "xy")
             assert told.startswith(f"Alerts don't arrive: Channel a doesn't take alerts: HTTP {status}")
         assert [n.kind for n in store.notices()] == [NoticeKind.DELIVERY_FAILED]
         reasons = [why for _, why in store.given_up()]
@@ -296,7 +306,7 @@ def test_a_slow_channel_does_not_hold_the_others(store: Store) -> None:
         channels = [service.channel("slow"), service.channel("b")]
         service.always["slow"] = "silence"
         for key in "uvwxyz":
-            post(store, key, channels)
+            post(store, key, channels, rank=NEWS)
         async with delivering(store, channels):
             await until(lambda: len(service.took["b"]) == 6)
             assert service.asked["slow"] == ["u"]
@@ -309,7 +319,7 @@ def test_one_message_at_a_time_is_under_way(store: Store) -> None:
     async def test(service: Service) -> None:
         channels = [service.channel("a"), service.channel("b")]
         for number in range(40):
-            post(store, str(number), channels)
+            post(store, str(number), channels, rank=NEWS)
         async with delivering(store, channels) as worker:
             while store.waiting():
                 worker.wake()
@@ -321,13 +331,14 @@ def test_one_message_at_a_time_is_under_way(store: Store) -> None:
 
 def test_pauses_grow_are_spread_and_end(store: Store) -> None:
     async def test(service: Service) -> None:
-        line = delivery._Line(service.channel("a"))
+        line = Line(service.channel("a"), Pace(()))
         for chance, spread in ((0.0, 0.5), (1.0, 1.0)):
             worker = Delivery(store, [], FastClock(), chance=lambda c=chance: c)  # type: ignore[misc]
-            line.failures = 0
-            pauses = [worker._back_off(line) for _ in range(2_000)]
-            assert pauses[:4] == [spread * p for p in (1.0, 2.0, 4.0, 8.0)]
-            assert set(pauses[9:]) == {spread * 300.0}
+            for lane, longest_s in zip(line.lanes, (30.0, 300.0), strict=True):
+                lane.failures = 0
+                pauses = [worker._back_off(lane) for _ in range(2_000)]
+                assert pauses[:4] == [spread * p for p in (1.0, 2.0, 4.0, 8.0)]
+                assert set(pauses[9:]) == {spread * longest_s}
 
     run(test)
 
@@ -343,12 +354,12 @@ def test_a_message_that_is_not_taken_does_not_hold_the_others_for_ever(store: St
             return web.Response(status=500 if text == "poison" else 200)
 
         service.always["a"] = choosy
-        post(store, "poison", channels, rank=0)
+        post(store, "poison", channels)
         post(store, "fine", channels)
         async with delivering(store, channels):
             await until(lambda: service.took["a"] == ["fine"])
             await until(lambda: store.waiting() == {"a": 1})
-        assert service.asked["a"].count("poison") >= delivery.ORDERED_TRIES
+        assert service.asked["a"].count("poison") >= ORDERED_TRIES
 
     run(test)
 
@@ -426,8 +437,10 @@ def test_what_waits_for_a_channel_that_is_gone_is_told(store: Store) -> None:
     async def test(service: Service) -> None:
         post(store, "x", [service.channel("gone")])
         async with delivering(store, [service.channel("b")]):
-            await until(lambda: bool(service.took["b"]))
-        assert "Channel gone doesn't take alerts" in service.took["b"][0]
+            await until(lambda: len(service.took["b"]) == 2)
+        notice = next(text for text in service.took["b"] if text != "x")
+        assert "x" in service.took["b"], "it was moved on"
+        assert "Channel gone doesn't take alerts" in notice
         assert [(p.key, p.channel) for p, _ in store.given_up()] == [("x", "gone")]
 
     run(test)
@@ -589,7 +602,7 @@ def test_everything_arrives_in_order_through_any_trouble_and_restarts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """At least once on each channel, first arrivals by rank, whatever the services and the process do."""
-    monkeypatch.setattr(send, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(send, "TIMEOUT_S", 0.3)
     chance = random.Random(seed)
     troubles: list[Any] = [500, 503, "reset", "silence", (429, {"Retry-After": "1"}, b""), (429, {}, b"")]
 
@@ -597,9 +610,10 @@ def test_everything_arrives_in_order_through_any_trouble_and_restarts(
         channels = [service.channel(name) for name in "abc"]
         refused = service.channel("refused")
         service.always["refused"] = 401
-        for name in "abc":
-            for _ in range(60):  # never so many in a row that a message is passed by
-                bad = [chance.choice(troubles) for _ in range(chance.randrange(delivery.ORDERED_TRIES - 1))]
+        service.lane_of = lambda text: "" if text[0] in "01" else " common"
+        for name in [name + lane for name in "abc" for lane in ("", " common")]:
+            for _ in range(30):  # never so many in a row that a message is passed by
+                bad = [chance.choice(troubles) for _ in range(chance.randrange(ORDERED_TRIES - 1))]
                 service.plans[name].extend([*bad, 200])
         store = open_store(tmp_path / "watch.db")
         clock = FastClock(1_000.0)
@@ -615,10 +629,178 @@ def test_everything_arrives_in_order_through_any_trouble_and_restarts(
             store = open_store(tmp_path / "watch.db")
         for name in "abc":
             first = list(dict.fromkeys(t for t in service.took[name] if t in expected))
-            assert first == expected
+            assert [key for key in first if key[0] == "2"] == [key for key in expected if key[0] == "2"]
+            assert sorted(first) == expected, "criticals don't wait for one that hangs"
             assert any("Channel refused doesn't take alerts" in text for text in service.took[name])
         assert {p.channel for p, _ in store.given_up()} == {"refused"}
         assert len(store.given_up()) == len(expected)
         store.close()
 
     run(test)
+
+
+# --- what the owner sees ---------------------------------------------------------------------------
+
+
+class Chats:
+    """A teller and a delivery with one chat, which shows what it was sent."""
+
+    def __init__(self, store: Store, service: chat_services.Service, clock: VirtualClock) -> None:
+        self.store, self.service, self.clock = store, service, clock
+        self.teller = Teller(store, [service.channel], [service.channel])
+
+    async def tell(self, **changes: Any) -> None:
+        made = incident(**changes)
+        with self.store.transaction():
+            self.store.save_incident(made)
+            self.teller.take(made, self.clock.now_ns())
+        await self.settle()
+
+    async def settle(self, seconds: float = 5.0) -> None:
+        async with delivering(self.store, [self.service.channel], self.clock):  # type: ignore[arg-type]
+            await self.clock.advance(seconds)
+
+    @property
+    def titles(self) -> list[str]:
+        """What each message says first, as it is now."""
+        return [one.text.strip("*🔴🟠🔵 ").partition(":")[0] for one in self.service.shown]
+
+
+def chatting(kind: type[chat_services.Service], store: Store, test: Callable[[Chats], Any]) -> None:
+    async def whole() -> None:
+        clock = VirtualClock(turns=40)
+        service = kind(clock)
+        async with chat_services.serving(service):
+            await test(Chats(store, service, clock))
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize("kind", [chat_services.Discord, chat_services.Telegram])
+def test_an_incident_is_one_message_that_changes(store: Store, kind: type[chat_services.Service]) -> None:
+    async def test(chats: Chats) -> None:
+        await chats.tell(severity="warning")
+        await chats.clock.advance(60)
+        await chats.tell(severity="warning", loss=9.0)
+        assert chats.titles == ["WARNING, still going on"]
+        await chats.tell(severity="warning", loss=9.0, escalated_at=START_MS)
+        assert chats.titles == ["WARNING, still going on", "CRITICAL now"], "what got worse rings"
+        store.add_mark(Mark(incident="a1", what="acknowledged", at_ns=0))
+        chats.teller.turn(chats.clock.now_ns())
+        await chats.settle()
+        assert chats.titles[1:] == ["CRITICAL, acknowledged"]
+        await chats.tell(severity="warning", loss=9.0, escalated_at=START_MS, closed_at=START_MS)
+        assert chats.titles == ["WARNING, still going on", "CRITICAL, quiet now"]
+
+    chatting(kind, store, test)
+
+
+def test_where_nothing_can_be_edited_news_follow(store: Store) -> None:
+    async def test(chats: Chats) -> None:
+        await chats.tell()
+        await chats.tell(closed_at=START_MS)
+        assert chats.titles == ["CRITICAL", "CRITICAL, quiet now"]
+
+    chatting(chat_services.Slack, store, test)
+
+
+@pytest.mark.parametrize("kind", [chat_services.Discord, chat_services.Telegram])
+def test_a_message_that_was_deleted_is_sent_anew(store: Store, kind: type[chat_services.Service]) -> None:
+    async def test(chats: Chats) -> None:
+        await chats.tell()
+        chats.service.shown.clear()
+        await chats.tell(closed_at=START_MS)
+        assert chats.titles == ["CRITICAL, quiet now"]
+        assert store.given_up() == []
+
+    chatting(kind, store, test)
+
+
+@pytest.mark.parametrize("fault", ["500", "reset", "reset after", "hang", "hang after", "429"])
+def test_what_may_be_there_twice_says_so(store: Store, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_services, "FAULTS", (fault,))
+
+    async def test(chats: Chats) -> None:
+        chats.service.faults = 1.0
+        with store.transaction():
+            chats.teller.take(incident(), chats.clock.now_ns())
+        async with delivering(store, [chats.service.channel], chats.clock):  # type: ignore[arg-type]
+            await chats.clock.advance(0.2)
+            chats.service.faults = 0.0
+            await chats.clock.advance(15)
+        assert [one.repeated for one in chats.service.shown] == {
+            "reset after": [False, True],
+            "hang after": [False, True],
+            "429": [False],
+        }.get(fault, [True])
+
+    chatting(chat_services.Telegram, store, test)
+
+
+def test_what_the_process_did_not_live_to_note_says_that_it_may_be_there_twice(store: Store) -> None:
+    async def test(chats: Chats) -> None:
+        with store.transaction():
+            chats.teller.take(incident(), chats.clock.now_ns())
+        store.begin(store.due(2**62)[0])  # and then it was killed
+        await chats.settle()
+        assert [one.repeated for one in chats.service.shown] == [True]
+
+    chatting(chat_services.Discord, store, test)
+
+
+def test_a_webhook_is_sent_the_same_again_under_its_key(store: Store) -> None:
+    async def test(service: Service) -> None:
+        channel = service.channel("a")
+        service.plans["a"].extend(["reset", 500])
+        post(store, "x", [channel])
+        async with delivering(store, [channel]):
+            await until(lambda: not store.waiting())
+        assert service.asked["a"] == ["x", "x", "x"], "it tells by the key, and needs no words"
+
+    run(test)
+
+
+def test_what_one_channel_refuses_goes_to_one_that_was_not_to_have_it(store: Store) -> None:
+    """A warning that only this channel gets must not be lost because its webhook was deleted."""
+
+    async def test(service: Service) -> None:
+        channels = [service.channel("a"), service.channel("b")]
+        service.always["a"] = 404
+        post(store, "x", channels[:1], rank=NEWS)
+        async with delivering(store, channels):
+            await until(lambda: not store.waiting())
+        assert "x" in service.took["b"]
+
+    run(test)
+
+
+def test_the_last_channel_gives_nothing_up_for_a_day(store: Store) -> None:
+    """Whoever mends the URL next morning still hears of the night."""
+
+    async def test(service: Service) -> None:
+        channels = [service.channel("a")]
+        service.always["a"] = 401
+        post(store, "x", channels, rank=ALARM)
+        clock = FastClock(5_000.0)
+        async with delivering(store, channels, clock):
+            await until(lambda: len(service.asked["a"]) > 2)
+            assert store.given_up() == []
+            del service.always["a"]
+            await until(lambda: not store.waiting())
+        assert service.took["a"] == ["x"]
+        post(store, "y", channels, rank=ALARM, now_ns=clock.now_ns())
+        service.always["a"] = 401
+        clock.jumped_ns += 25 * HOUR_NS
+        async with delivering(store, channels, clock):
+            await until(lambda: not store.waiting())
+        assert [posted.key for posted, _ in store.given_up()] == ["y"]
+
+    run(test)
+
+
+def test_two_channels_to_one_place_have_its_pace_between_them(store: Store) -> None:
+    channels = [Channel(name=name, kind="slack", url="https://chat.example/x") for name in "ab"]
+    worker = Delivery(store, channels, FastClock())
+    assert worker._lines["a"].pace is worker._lines["b"].pace
+    other = Channel(name="c", kind="slack", url="https://chat.example/y")
+    assert Delivery(store, [channels[0], other], FastClock())._lines["c"].pace is not worker._lines["a"].pace

@@ -31,6 +31,15 @@ VERBS = [
     "lab stream",
     "init",
     "doctor",
+    "incidents list",
+    "incidents show",
+    "incidents ack",
+    "incidents close",
+    "incidents false-alarm",
+    "incidents export",
+    "silence add",
+    "silence list",
+    "silence expire",
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from doctor_fakes import KEY, SECRET, URL, FakeVenue, KeyRights, failing, tools
+from doctor_fakes import KEY, RIGHTS, SECRET, URL, FakeVenue, failing, tools
 from drainwatch.cli import ExitCode, app, probes
 from drainwatch.errors import StateError, VenueError
 
@@ -47,18 +47,21 @@ def test_all_is_well(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
     assert result.exit_code == ExitCode.OK, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == f"ok      settings: {config}: accounts 1, channels 1"
-    assert lines[-1] == "Ready: 14 ok."
-    assert all(line.startswith("ok      ") for line in lines[:-2])
+    assert lines[-1] == "Ready: 17 ok, 1 skipped."
+    told = [line for line in lines[:-2] if not line.startswith("        ")]
+    assert [line for line in told if not line.startswith("ok      ")] == [
+        "skipped main at binance: key's other facts: end, last use and which other keys there are"
+    ]
     assert not any(secret in result.output for secret in (KEY, SECRET, URL))
 
 
 def test_a_warning_is_no_failure(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
-    result = run(monkeypatch, config, venue=FakeVenue({"rights": KeyRights(trade=True)}))
+    result = run(monkeypatch, config, venue=FakeVenue({"rights": RIGHTS | {"ipRestrict": False}}))
     assert result.exit_code == ExitCode.OK
-    assert "warn    main at binance: rights of the key: it can trade\n        Make a key that only reads" in (
+    assert "warn    main at binance: key's addresses: it works from everywhere\n        Bind it to" in (
         result.stdout
     )
-    assert result.stdout.endswith("It would run: 12 ok, 1 warn, 1 skipped. Look at the warnings.\n")
+    assert result.stdout.endswith("It would run: 15 ok, 1 warn, 2 skipped. Look at the warnings.\n")
 
 
 def test_a_failure_is_code_1(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:

@@ -18,6 +18,8 @@ from drainwatch.config import (
     Health,
     Inlet,
     Outlet,
+    Response,
+    ResponseKind,
     Settings,
     Watch,
 )
@@ -28,6 +30,13 @@ MAIN = Account(name="main", exchange="binance", key_env="K", secret_file="./s")
 PHONE = Channel(name="phone", kind=ChannelKind.TELEGRAM, url_env="U", chat_id="1")
 HOOK = Channel(name="hook", kind=ChannelKind.WEBHOOK, url_credential="hook")
 BOT = Bot(kind=BotKind.FREQTRADE, database="t.sqlite")
+STOP = Response(
+    name="stop", kind=ResponseKind.FREQTRADE, address="http://127.0.0.1:8080", user="me", password_env="PW"
+)
+RUN = Response(name="run", kind=ResponseKind.COMMAND, command=("/bin/true",))
+POST = Response(name="post", kind=ResponseKind.WEBHOOK, url_env="PU")
+CANCEL = Response(name="cancel", kind=ResponseKind.CANCEL_ORDERS, key_env="TK", secret_env="TS")
+HUMMINGBOT = replace(STOP, kind=ResponseKind.HUMMINGBOT, bot="maker")
 WALLET = Account(name="wallet", exchange="hyperliquid", address="0x" + "0" * 40)
 
 
@@ -40,6 +49,10 @@ WALLET = Account(name="wallet", exchange="hyperliquid", address="0x" + "0" * 40)
         Settings(inlet=Inlet(port=1), outlet=Outlet(port=1)),  # neither listens
         Settings(health=Health(enabled=True, host="0.0.0.0", expose=True)),  # noqa: S104
         Settings(accounts=(replace(MAIN, exchange="okx", passphrase_env="P"),)),
+        Settings(responses=(STOP, RUN, POST, replace(HUMMINGBOT, name="other"))),
+        Settings(accounts=(MAIN,), responses=(CANCEL, replace(STOP, account="main"))),
+        Settings(accounts=(MAIN, WALLET), responses=(replace(CANCEL, account="main"),)),
+        Settings(inlet=Inlet(enabled=True), responses=(replace(STOP, account="pushed"),)),
     ],
 )
 def test_what_agrees_is_taken(settings: Settings) -> None:
@@ -51,16 +64,49 @@ def test_what_agrees_is_taken(settings: Settings) -> None:
     [
         (Settings(accounts=(MAIN, MAIN)), "each name once in [[accounts]] in here, found `main` 2 times"),
         (Settings(channels=(HOOK, HOOK)), "each name once in [[channels]] in here, found `hook` 2 times"),
+        (Settings(responses=(RUN, RUN)), "each name once in [[responses]] in here, found `run` 2 times"),
+        (
+            Settings(responses=(replace(STOP, address=""),)),
+            "expected $.responses[0].address in here, found nothing: a response of kind freqtrade",
+        ),
+        (Settings(responses=(replace(STOP, password_env=""),)), "expected `password_env`, `password_file`"),
+        (Settings(responses=(replace(HUMMINGBOT, bot=""),)), "expected $.responses[0].bot in here"),
+        (Settings(responses=(replace(RUN, command=()),)), "expected $.responses[0].command in here"),
+        (
+            Settings(responses=(replace(RUN, key_env="K"),)),
+            "expected no `key` at $.responses[0] in here, found one: a response of kind command has no use",
+        ),
+        (Settings(responses=(replace(POST, url_file="./u"),)), "expected one of `url_env`, `url_file`"),
+        (
+            Settings(accounts=(MAIN,), responses=(replace(RUN, pass_env=("A", "K")),)),
+            "with a secret of drainwatch's in $.responses[0].pass_env in here, found `K`",
+        ),
+        (Settings(responses=(POST, replace(RUN, pass_env=("PU",)))), "pass_env in here, found `PU`"),
+        (
+            Settings(accounts=(MAIN,), responses=(replace(STOP, account="x"),)),
+            "an account at $.responses[0].account in here, found `x`; there is `main`",
+        ),
+        (Settings(accounts=(MAIN, WALLET), responses=(CANCEL,)), "one of [[accounts]], found nothing"),
+        (Settings(inlet=Inlet(enabled=True), responses=(replace(CANCEL, account="x"),)), "`x`"),
+        (
+            Settings(accounts=(MAIN,), responses=(replace(CANCEL, key_env="K"),)),
+            "a key of its own at $.responses[0].key_... in here, found the place of account `main`'s",
+        ),
+        (Settings(accounts=(WALLET,), responses=(CANCEL,)), "`hyperliquid`: orders there are cancelled by"),
+        (
+            Settings(accounts=(replace(MAIN, exchange="okx", passphrase_env="P"),), responses=(CANCEL,)),
+            "`passphrase_credential` or `passphrase_keyring` at $.responses[0]",
+        ),
         (
             Settings(accounts=(replace(MAIN, key_file="./k"),)),
             "expected one of `key_env`, `key_file` at $.accounts[0] in here, found 2 of them",
         ),
-        (Settings(accounts=(replace(MAIN, key_env=""),)), "`key_credential` at $.accounts[0] in here, found"),
-        (Settings(accounts=(replace(MAIN, secret_file=""),)), "`secret_credential` at $.accounts[0] in here"),
+        (Settings(accounts=(replace(MAIN, key_env=""),)), "`key_keyring` at $.accounts[0] in here, found"),
+        (Settings(accounts=(replace(MAIN, secret_file=""),)), "`secret_keyring` at $.accounts[0] in here"),
         (Settings(accounts=(replace(MAIN, exchange="okx"),)), "keys of okx have one"),
         (Settings(accounts=(replace(WALLET, address=""),)), "expected $.accounts[0].address in here"),
         (Settings(accounts=(replace(WALLET, exchange="okx"),)), "expected no $.accounts[0].address in here"),
-        (Settings(channels=(replace(HOOK, url_credential=""),)), "`url_credential` at $.channels[0] in here"),
+        (Settings(channels=(replace(HOOK, url_credential=""),)), "`url_keyring` at $.channels[0] in here"),
         (Settings(channels=(replace(PHONE, chat_id=""),)), "expected the chat's number at $.channels[0]"),
         (
             Settings(channels=(replace(HOOK, kind=ChannelKind.DISCORD, chat_id="1"),)),

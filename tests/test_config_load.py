@@ -62,7 +62,7 @@ BUDGET = "expected incidents an account-month from 0.001 to 10, found "
 QUIET = "expected hours from 0.1 to 168, found "
 SECTION = (
     "expected a section of `judgement`, `incidents`, `watch`, `accounts`, `channels`, `inlet`, `outlet`, "
-    "`health`, `bots`, found "
+    "`health`, `bots`, `responses`, found "
 )
 MEANT = "; did you mean `false_alarms_per_month`?"
 SETTING = "expected a setting of `false_alarms_per_month`, found "
@@ -269,7 +269,7 @@ def test_a_secret_in_the_file_is_refused_and_never_shown(tmp_path: Path, text: s
 
 def test_how_to_keep_a_secret_is_said(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"`key_env`, `key_file` or `key_credential`.*chmod 600.*key_file ="
+        ConfigError, match=r"`key_env`, `key_file`, `key_credential` or `key_keyring`.*chmod 600.*key_file ="
     ):
         load_settings(write(tmp_path, '[[accounts]]\nkey = "x"'), {})
     with pytest.raises(ConfigError, match="`secret_env`"):

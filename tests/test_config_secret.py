@@ -1,15 +1,20 @@
-"""Secrets: read from their three places, refused where others could read them, never shown."""
+"""Secrets: read from their places, refused where others could read them, never shown."""
 
 # ruff: noqa: S106 - where secrets are kept isn't secret
 
 from __future__ import annotations
 
+import sys
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import keyring
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 from msgspec.structs import replace
 
 from drainwatch.config import (
@@ -47,6 +52,51 @@ def test_three_places(tmp_path: Path) -> None:
     assert read_secret(account(key_file=file), "key", env) == PLANTED
     assert read_secret(account(key_credential="cred"), "key", env) == PLANTED
     assert read_secret(account(), "key", env) == ""
+
+
+class Chain(KeyringBackend):
+    """A keyring in memory: a machine that tests has none that opens by itself."""
+
+    priority = 1.0
+
+    def __init__(self, kept: dict[tuple[str, str], str], *, locked: bool = False) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._kept, self._locked = kept, locked
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if self._locked:
+            raise KeyringLocked(f"about {PLANTED}")
+        return self._kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._kept[service, username] = password
+
+
+@pytest.fixture
+def chain() -> Iterator[Callable[[Chain], None]]:
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)
+
+
+def test_the_keyring_is_a_place(chain: Callable[[Chain], None]) -> None:
+    chain(Chain({("drainwatch", "binance.key"): PLANTED, ("other", "k"): "x"}))
+    assert read_secret(account(key_keyring="binance.key"), "key", {}) == PLANTED
+    with pytest.raises(SecretError, match="in the keyring's entry that key_keyring names, found nothing"):
+        read_secret(account(key_keyring="k"), "key", {})
+
+
+def test_a_keyring_that_doesnt_open_is_said_and_its_words_are_not(chain: Callable[[Chain], None]) -> None:
+    chain(Chain({}, locked=True))
+    with pytest.raises(SecretError, match=r"found none that opens \(KeyringLocked\): unlock it") as caught:
+        read_secret(account(key_keyring="k"), "key", {})
+    assert PLANTED not in "".join(traceback.format_exception(caught.value))
+
+
+def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(SecretError, match=r"pip install 'drainwatch\[keyring\]'"):
+        read_secret(account(key_keyring="k"), "key", {})
 
 
 def test_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,8 @@ PATTERNS = {(s.section, s.key): s.pattern for s in every_setting()}
         ("accounts", "key_credential", ["", "binance.key"], ["../k", "a/b", "a\n"]),
         ("accounts", "address", ["", "0x" + "0" * 40], ["0x12", "0" * 40, "0x" + "0" * 41]),
         ("accounts", "name", ["main", "my bot 2"], ["", " a", "a\n", "[red]", "a" * 41]),
+        ("responses", "user", ["", "freqtrader"], ["a b", "a:b", "a\n"]),
+        ("responses", "command", ["/bin/a", "a b", "-x"], ["", "a\0b"]),
         ("channels", "chat_id", ["", "-100123", "@my_channel"], ["12a", "@ab", "1 2"]),
     ],
 )  # fmt: skip

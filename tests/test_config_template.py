@@ -19,6 +19,8 @@ from drainwatch.config import (
     Channel,
     ChannelKind,
     Inlet,
+    Response,
+    ResponseKind,
     Settings,
     Severity,
     Watch,
@@ -40,6 +42,9 @@ FULL = Settings(
         ),
     ),
     inlet=Inlet(enabled=True, port=0, account="main"),
+    responses=(
+        Response(name="run", kind=ResponseKind.COMMAND, command=("/bin/a", "b, 'c' \"d\""), dry_run=False),
+    ),
     bots=(Bot(kind=BotKind.HUMMINGBOT, database="/b.sqlite", account="main"),),
 )  # fmt: skip
 

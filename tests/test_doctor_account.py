@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from doctor_fakes import MAIN, NOW_NS, FakeVenue, KeyRights, by_name, failing, fill, tools
+from doctor_fakes import MAIN, RIGHTS, FakeVenue, by_name, failing, fill, tools
 from drainwatch.config import Account
 from drainwatch.doctor import Check, Heard, Status, Tools
 from drainwatch.doctor import account as module
@@ -66,38 +66,39 @@ def test_a_refused_key_is_said_and_nothing_more_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rights", "status", "said"),
+    ("rights", "subject", "status", "said"),
     [
-        (KeyRights(), Status.OK, "it only reads"),
-        (KeyRights(trade=True), Status.WARN, "it can trade"),
-        (KeyRights(withdraw=True), Status.WARN, "it can withdraw"),
-        (KeyRights(trade=True, withdraw=True), Status.WARN, "it can trade and withdraw"),
-        (KeyRights(trade=None, withdraw=None), Status.SKIPPED, "doesn't tell"),
-        (None, Status.SKIPPED, "doesn't tell"),
-        (VenueError("binance: no"), Status.WARN, "binance: no"),
+        ({}, "trading", Status.OK, "no"),
+        ({"enableFutures": True}, "trading", Status.FAIL, "it can trade derivatives"),
+        ({"enableWithdrawals": True}, "withdrawal", Status.FAIL, "it can withdraw"),
+        ({"enableWithdrawals": None}, "withdrawal", Status.SKIPPED, "doesn't tell"),
+        ({"ipRestrict": False}, "addresses", Status.WARN, "from everywhere"),
+        ({"ipRestrict": False, "enableFutures": True}, "addresses", Status.WARN, "from everywhere"),
+        ({"createTime": 1_600_000_000_000}, "age", Status.WARN, "days"),
     ],
 )
-def test_rights_of_the_key_are_told(rights: object, status: Status, said: str) -> None:
-    check = with_answer(rights=rights)["rights of the key"]
+def test_what_the_watch_would_refuse_fails_and_the_rest_is_told(
+    rights: dict[str, Any], subject: str, status: Status, said: str
+) -> None:
+    check = with_answer(rights=RIGHTS | rights)[f"key's {subject}"]
     assert check.status is status
     assert said in check.found
+    assert bool(check.advice) is (status is not Status.OK)
 
 
-def test_half_told_rights_are_not_called_harmless() -> None:
-    check = with_answer(rights=KeyRights(trade=None, withdraw=False))["rights of the key"]
-    assert check.status is Status.SKIPPED
-    assert "trade" in check.found
+def test_a_key_that_the_settings_allow_is_only_warned_of() -> None:
+    able = FakeVenue({"rights": RIGHTS | {"enableFutures": True, "enableWithdrawals": True}})
+    checks = checked(tools(able), replace(MAIN, allow_trading_key=True))
+    assert checks["key's trading"].status is Status.WARN
+    assert checks["key's withdrawal"].status is Status.FAIL
 
 
-def test_a_key_that_works_from_everywhere_is_warned_of() -> None:
-    assert with_answer(rights=KeyRights(ip_bound=False))["addresses of the key"].status is Status.WARN
-    assert "addresses of the key" not in with_answer(rights=KeyRights(ip_bound=None))
-
-
-@pytest.mark.parametrize(("days", "status"), [(3, Status.WARN), (90, Status.OK), (-1, Status.WARN)])
-def test_the_end_of_a_key_is_told_before(days: int, status: Status) -> None:
-    check = with_answer(rights=KeyRights(expires_ns=NOW_NS + days * 86_400 * 10**9))["end of the key"]
-    assert check.status is status
+def test_an_exchange_that_doesnt_answer_about_the_key_is_no_failure_of_the_watch() -> None:
+    check = with_answer(rights=VenueError("binance: no"))["key's key"]
+    assert (check.status, check.found) == (Status.WARN, "binance: no")
+    silent = checked(tools(), replace(MAIN, exchange="bitstamp"))["key's key"]
+    assert silent.status is Status.SKIPPED
+    assert "nothing to ask by" in silent.found
 
 
 def test_misspelled_markets_are_named() -> None:

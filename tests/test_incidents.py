@@ -641,6 +641,44 @@ def test_what_changed_is_told_once() -> None:
     assert book.take_changed() == []
 
 
+def test_each_fill_that_joins_is_told_once_with_its_judgement() -> None:
+    """Those before the alert join with it: evidence must have how they were judged then."""
+    story = Story()
+    before = story.fill(0, fair=2_900.0, deviation_bps=345.0)
+    alert = story.bad(60, fair=2_800.0, deviation_bps=714.0, fee_quote=0.5)
+    later = story.fill(120, "BTC/USDT", fair=NAN, loss_quote=NAN, exchange="y")
+    book = tell(story).book
+    joined = book.take_joined()
+    assert [member.key.id for member in joined] == [before, alert, later]
+    assert {member.incident for member in joined} == {book.incidents[0].id}
+    assert [member.at_ns for member in joined] == [ns(0), ns(60), ns(120)]
+    first, second, third = joined
+    assert first.judgement is not None
+    assert (first.judgement.fair, first.judgement.source, first.judgement.flagged) == (2_900.0, "mid", False)
+    assert second.judgement is not None
+    assert (second.judgement.deviation_bps, second.judgement.score) == (714.0, SURE)
+    assert second.judgement.flagged
+    assert second.loss is not None
+    assert (second.loss.quote, second.loss.fee, second.loss.currency) == (10.0, 0.5, "USDT")
+    assert third.loss is None
+    assert third.exchange == "y"
+    assert book.take_joined() == []
+
+
+def test_a_fill_that_waited_through_a_restart_joins_with_its_judgement() -> None:
+    story = Story()
+    story.fill(0, fair=2_900.0)
+    told = tell(story)
+    held = json.loads(json.dumps(told.book.snapshot()))
+    (pending,) = held["desks"][0]["pending"]
+    assert pending["judgement"]["fair"] == 2_900.0
+    told.book.restore(held)
+    assert json.loads(json.dumps(told.book.snapshot())) == held
+    del pending["judgement"], pending["exchange"]  # as an older version wrote it
+    told.book.restore(held)
+    assert told.book.snapshot()["desks"][0]["pending"][0]["judgement"] is None
+
+
 # --- ids, times, chances -----------------------------------------------------------------------------
 
 

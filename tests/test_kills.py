@@ -1,10 +1,9 @@
-"""The whole watch: killed with signal 9 at chance moments and started again, and for a day and a night."""
+"""The whole watch, killed with signal 9 at chance moments and started again."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import random
@@ -12,11 +11,10 @@ import signal
 import sqlite3
 import sys
 import time
-import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from aiohttp import web
@@ -24,25 +22,19 @@ from aiohttp import web
 import loopback
 import watch_child
 from drainwatch.lab.exchange.server import Server
-from drainwatch.lab.exchange.units import amount_of, price_of
 from drainwatch.store.sqlite import SqliteStore
 from drainwatch.venues import connection
-from drainwatch.venues.clock import VirtualClock
 from drainwatch.venues.session import Times
-from drainwatch.watch import backfill, hub, intake
-from drainwatch.watch.runner import Watch
 from watch_lab import (
     ENVIRON,
     HastyClock,
     differences,
     executed,
-    new_watch,
-    running,
     settings_text,
-    settled,
 )
 
 TESTS = Path(__file__).parent
+KILLS = 200
 
 
 class Receiver:
@@ -124,33 +116,44 @@ async def processes(folder: Path, url: str) -> AsyncIterator[Processes]:
         await maker.wait()
 
 
-def config(folder: Path, name: str, hook: str, server: Server | None = None) -> Path:
+def config(
+    folder: Path, name: str, hook: str, server: Server | None = None, looks: str = "snapshot_minutes = 1"
+) -> Path:
     """Write settings of a watch with a store and a webhook of its own; the exchange may be none."""
     made = folder / f"{name}.toml"
-    text = settings_text(server or Server(loopback.an_exchange()), f"sqlite:///{folder}/{name}.db")
+    text = settings_text(
+        server or Server(loopback.an_exchange()),
+        f"sqlite:///{folder}/{name}.db",
+        f"backfill_minutes = 60\n{looks}",
+    )
     ENVIRON["LAB_HOOK"] = hook
-    text = text.replace("backfill_minutes = 60", "backfill_minutes = 60\nsnapshot_minutes = 1")
     made.write_text(text + '\n[[channels]]\nname = "owner"\nkind = "webhook"\nurl_env = "LAB_HOOK"\n')
     return made
 
 
-async def trade_on(server: Server, thief: asyncio.Event) -> None:
-    """Let the owner trade, and once the thief has come, let him sell to himself at half the price."""
+class Thief:
+    """How often the thief may have sold by now."""
+
+    may_sell = 0
+
+
+async def trade_on(server: Server, thief: Thief, pause_s: float = 0.02) -> None:
+    """Let the owner trade, and the thief sell to himself at half the price as often as he may."""
     exchange = server.exchange
     sold = 0
     while True:
         for side in ("buy", "sell"):
             exchange.place("house", "BTC/USDT", "sell" if side == "buy" else "buy", "limit", "0.001", "30000")
             exchange.place("main", "BTC/USDT", side, "market", "0.001")
-        if thief.is_set() and sold < 18:
+        if sold < thief.may_sell:
             exchange.place("other", "ETH/BTC", "buy", "limit", "0.5", "0.015")
             exchange.place("main", "ETH/BTC", "sell", "limit", "0.5", "0.015")
             sold += 1
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause_s)
 
 
 def counted(path: Path, table: str) -> int:
-    """Count rows of a store that somebody else writes to."""
+    """Count rows of a store that somebody else writes to; a condition may follow the table."""
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             return int(database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])  # noqa: S608
@@ -167,11 +170,11 @@ async def killed(folder: Path, kills: int, seed: int) -> tuple[list[Any], Receiv
         async with processes(folder, hook.url) as made:
             pid = await made.start(path)
             await loopback.until(lambda: counted(store, "facts") >= 3, 60)  # it knows since when it watches
-            thief = asyncio.Event()
+            thief = Thief()
             trading = asyncio.create_task(trade_on(server, thief))
             for number in range(kills):
                 if number >= kills // 3:
-                    thief.set()
+                    thief.may_sell = 18
                 await asyncio.sleep(chance.uniform(0.0, 0.8))
                 await made.kill(pid)
                 await asyncio.sleep(chance.uniform(0.0, 0.05))
@@ -224,71 +227,125 @@ def test_a_watch_killed_fifty_times_with_signal_9_loses_and_repeats_nothing(tmp_
     check(*asyncio.run(killed(tmp_path, 50, 2)), 50)
 
 
-# --- a day --------------------------------------------------------------------------------------------
+# --- the command itself -------------------------------------------------------------------------------
 
-HOUR_S = 3_600.0
-BOUND = 400_000
-"""Bytes that may be added in twenty hours."""
-
-
-def traced() -> int:
-    """Give the memory that the watch's own code holds, in bytes."""
-    gc.collect()
-    snapshot = tracemalloc.take_snapshot()
-    own = [
-        tracemalloc.Filter(True, f"*/{part}/*")
-        for part in ("drainwatch", "websockets", "ccxt", "aiohttp", "asyncio")
-    ]
-    lab = tracemalloc.Filter(False, "*/lab/*")
-    filtered = snapshot.filter_traces(own).filter_traces([lab])
-    return sum(trace.size for trace in filtered.traces)
+SNAPSHOT_S = 6.0
+LOOKS = f"snapshot_minutes = {SNAPSHOT_S / 60.0}\nwhole_journal = true"
 
 
-async def live_on(clock: VirtualClock, server: Server, hours: float, rng: random.Random) -> None:
-    """Let hours pass: trading, quiet at night, with connections that break."""
-    exchange = server.exchange
-    for minute in range(int(hours * 60)):
-        hour = clock.now_ns() // (3_600 * 10**9) % 24
-        if 6 <= hour < 22:
-            for side, other in (("buy", "sell"), ("sell", "buy")):
-                exchange.place("house", "BTC/USDT", other, "limit", "0.001", "30000")
-                exchange.place("main", "BTC/USDT", side, "market", "0.001")
-        exchange.strangers("ETH/BTC", "buy", price_of("0.03"), amount_of("0.1"))
-        if minute % 45 == 44:
-            rng.choice(server.connections or [None]).cut()  # type: ignore[union-attr]
-        await clock.advance(60.0)
+class Command:
+    """`drainwatch watch`, as somebody starts it; its log goes to a file."""
+
+    def __init__(self, path: Path, server: Server, log: Path) -> None:
+        self._path, self._server, self._log = path, server, log
+        self.process: asyncio.subprocess.Process
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let it not outlive the test."""
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+    async def start(self) -> None:
+        """Start it, and don't wait for anything."""
+        with self._log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "drainwatch", "watch", "--config", str(self._path),
+                env={**os.environ, **ENVIRON}, stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+
+    @property
+    def hears(self) -> bool:
+        """Whether it has subscribed to the account's events."""
+        return any(connection.subscriptions for connection in self._server.connections)
+
+    async def begins(self) -> None:
+        """Wait until it says that it watches; it makes its first state so long after that."""
+        assert self.process.stdout is not None
+        assert await self.process.stdout.readline(), "it ended before it watched"
+
+    async def kill(self) -> None:
+        """Kill it, wherever it is."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.communicate()
+        await loopback.until(lambda: not self.hears)
+
+
+async def kill_somewhere(command: Command, chance: random.Random, took_s: float) -> str:
+    """Kill a command that has just been started, at a chance moment; say where it was."""
+    where = chance.choices(["anywhere", "ending", "snapshot"], [6, 3, 1])[0]
+    if where == "anywhere":
+        await asyncio.sleep(chance.uniform(0.0, 1.7 * took_s))
+        where = "watching" if command.hears else "starting"
+    else:
+        await command.begins()
+        if where == "ending":
+            await asyncio.sleep(chance.uniform(0.0, 1.5))
+            command.process.terminate()
+            await asyncio.sleep(chance.uniform(0.0, 1.0))
+            where = "ending" if command.process.returncode is None else "ended"
+        else:
+            await asyncio.sleep(SNAPSHOT_S + chance.uniform(-0.1, 0.4))
+    await command.kill()
+    assert command.process.returncode == (0 if where == "ended" else -signal.SIGKILL)
+    return where
+
+
+async def killed_command(
+    folder: Path, kills: int, seed: int
+) -> tuple[list[Any], Receiver, Path, Counter[str]]:
+    """Kill the command again and again while the account trades; give what was executed, and where it was."""
+    chance, where, thief = random.Random(seed), Counter[str](), Thief()
+    async with (
+        receiving() as hook,
+        Server(loopback.an_exchange()) as server,
+        contextlib.AsyncExitStack() as open_,  # ends the command, whatever happens
+    ):
+        server.exchange.deposit("main", "USDT", 10**20)
+        path, store = config(folder, "watch", hook.url, server, LOOKS), folder / "watch.db"
+        command = await open_.enter_async_context(Command(path, server, folder / "watch.log"))
+        for _ in range(3):  # of what was before it had first watched, nothing is promised
+            await command.start()
+            await asyncio.sleep(chance.uniform(0.0, 2.0))
+            await command.kill()
+        took_s = 0.0
+        for _ in range(2):  # the first may have to compile
+            await command.start()
+            began = time.monotonic()
+            await loopback.until(lambda: command.hears and counted(store, "facts") >= 3, 300)
+            took_s = time.monotonic() - began
+            await command.kill()
+        await command.start()
+        trading = asyncio.create_task(trade_on(server, thief, 0.1))
+        for number in range(kills):
+            thief.may_sell = max(0, number - kills // 4) // 6  # some are heard, others are found later
+            where[await kill_somewhere(command, chance, took_s)] += 1
+            await asyncio.sleep(chance.uniform(0.0, 0.05))
+            await command.start()
+        trading.cancel()
+        await asyncio.wait([trading])
+        await loopback.until(lambda: counted(store, "fills") >= len(executed(server)), 120)
+        # a snapshot of all says that all is judged and posted
+        await loopback.until(
+            lambda: not counted(store, "journal WHERE number > (SELECT MAX(number) FROM snapshots)"), 120
+        )
+        await loopback.until(lambda: not counted(store, "outbox WHERE state = 0"), 120)
+        command.process.terminate()
+        await command.process.communicate()
+        assert command.process.returncode == 0
+        assert "Traceback" not in (folder / "watch.log").read_text()
+        return executed(server), hook, path, where
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_memory_stays_flat_over_a_day_and_a_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What is remembered on purpose is full within hours, so that what grows then does it by mistake.
-    monkeypatch.setattr(intake, "REMEMBERED", 100)
-    monkeypatch.setattr(backfill, "MOST_TOLD", 100)
-    monkeypatch.setattr(hub, "TURN_S", 30.0)
-    clock = VirtualClock(time.time_ns(), pause_s=0.0005)
-    rng = random.Random(4)
-
-    async def run() -> tuple[int, int, Watch, str]:
-        exchange = loopback.an_exchange(clock=lambda: clock.now_ns() // 1_000_000)
-        exchange.deposit("main", "USDT", 10**20)
-        async with Server(exchange) as server:
-            watch = new_watch(tmp_path, server, looks="backfill_minutes = 5", clock=clock)
-            async with running(watch):
-                await live_on(clock, server, 8.0, rng)
-                before = traced()
-                await live_on(clock, server, 20.0, rng)
-                after = traced()
-                await live_on(clock, server, 0.5, rng)
-                return before, after, watch, await settled(watch, server)
-
-    tracemalloc.start()
-    try:
-        before, after, watch, difference = asyncio.run(run())
-    finally:
-        tracemalloc.stop()
-    assert not difference
-    assert watch.hub.counts["fills"] > 1_500
-    reconnects = sum(one.counts.reconnects for one in watch.followed[0].connections)
-    assert reconnects >= 20
-    assert after - before < BOUND, f"{before} bytes at first, {after} after twenty hours"
+@pytest.mark.timeout(5_400)
+def test_the_command_killed_200_times_with_signal_9_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    done, hook, path, where = asyncio.run(killed_command(tmp_path, KILLS, 3))
+    check(done, hook, path, KILLS)
+    assert where.total() == KILLS
+    assert {"starting", "watching", "ending", "snapshot"} <= where.keys(), where

@@ -118,12 +118,15 @@ def test_ccxt_pro_keeps_a_book_and_candles(ccxt_pro: Any) -> None:
         book = asyncio.create_task(client.watch_order_book("ETH/BTC"))
         best = asyncio.create_task(client.watch_bids_asks(["ETH/BTC"]))
         await until(lambda: sum(len(connection.streams) for connection in server.connections) == 2, 20.0)
-        await asyncio.sleep(0.2)  # it fetches the book's snapshot now
+        async with asyncio.timeout(60):
+            while not (book.done() and best.done()):  # once it has the book's snapshot, the next change does
+                order = server.exchange.place("main", "ETH/BTC", "buy", "limit", 1, "0.02995")
+                await asyncio.sleep(0.05)
+                server.exchange.cancel("main", "ETH/BTC", order.id)
         for step in range(3):
             server.exchange.place("main", "ETH/BTC", "buy", "limit", 1, f"0.0{2997 + step}")
-            await asyncio.sleep(0.15)
-        assert (await asyncio.wait_for(best, 5))["ETH/BTC"]["askVolume"] > 0
-        await asyncio.wait_for(book, 5)
+        assert (await best)["ETH/BTC"]["askVolume"] > 0
+        await book
         await until(lambda: client.orderbooks["ETH/BTC"]["bids"][0] == [0.02999, 1.0])
         assert client.orderbooks["ETH/BTC"]["asks"] == (await client.fetch_order_book("ETH/BTC"))["asks"]
         candles = await client.fetch_ohlcv("ETH/BTC", "1m")

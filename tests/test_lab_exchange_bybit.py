@@ -67,7 +67,7 @@ def test_ccxt_reads_balances_candles_time_and_rights() -> None:
         (candle,) = (await client.fetch_ohlcv("PURR/USDT", "5m"))[-1:]
         assert candle[5] == pytest.approx(1.04)
         assert abs(await client.fetch_time() - time.time() * 1000) < 5_000
-        assert (await client.privateGetV5UserQueryApi())["result"]["readOnly"] == 0
+        assert (await client.privateGetV5UserQueryApi())["result"]["readOnly"] == 1
 
     with_ccxt(BYBIT, scene)
 

@@ -76,7 +76,7 @@ def test_ccxt_reads_balances_candles_time_and_rights() -> None:
         (raw,) = (await client.publicGetMarketCandles({"instId": "BTC-USDT-SWAP", "bar": "5m"}))["data"][:1]
         assert raw[5:8] == ["1.004", "0.01004", "502.001004"]  # contracts, base, quote
         assert abs(await client.fetch_time() - time.time() * 1000) < 5_000
-        assert (await client.privateGetAccountConfig())["data"][0]["perm"] == "read_only,trade"
+        assert (await client.privateGetAccountConfig())["data"][0]["perm"] == "read_only"
 
     with_ccxt(OKX, scene)
 

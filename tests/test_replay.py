@@ -21,7 +21,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
 
+from drainwatch.cli.app import app
 from drainwatch.config import Incidents, Judgement, Settings
 from drainwatch.errors import InputError, ModelError
 from drainwatch.features.registry import NAMES
@@ -295,8 +297,8 @@ def test_files_left_aside_are_named(tmp_path: Path) -> None:
     shown = command("replay", "--fills", str(work), "--out", str(tmp_path / "out"))
     assert shown.returncode == 0
     assert shown.stderr == f"drainwatch: fills: {work}: left aside more.json: no table by their ending\n"
-    quiet = command("replay", "--quiet", "--fills", str(work), "--out", str(tmp_path / "out"))
-    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    quiet = invoked("replay", "--quiet", "--fills", str(work), "--out", str(tmp_path / "out"))
+    assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
 def test_summary_counts_what_was_read(files: dict[str, str], tmp_path: Path) -> None:
@@ -345,6 +347,11 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def invoked(*words: str) -> Result:
+    """Run the command in this process: that the real one says the same, some tests show."""
+    return CliRunner(env={"NO_COLOR": "1"}).invoke(app, words)
+
+
 def options(paths: Mapping[str, str]) -> list[str]:
     """Return tables as options."""
     return [word for name, path in paths.items() for word in (f"--{name}", path)]
@@ -353,8 +360,8 @@ def options(paths: Mapping[str, str]) -> list[str]:
 def refused(work: Path, *words: str) -> str:
     """Run a command that must end in 3 and leave nothing behind; returns what it said."""
     before = sorted(work.rglob("*"))
-    shown = command("replay", *words, "--out", str(work / "deep" / "out"))
-    assert (shown.returncode, shown.stdout) == (3, ""), shown
+    shown = invoked("replay", *words, "--out", str(work / "deep" / "out"))
+    assert (shown.exit_code, shown.stdout) == (3, ""), shown
     assert sorted(work.rglob("*")) == before
     assert "Traceback" not in shown.stderr
     assert shown.stderr.startswith("drainwatch: ")
@@ -370,16 +377,16 @@ def test_command_ends_in_the_code_asked_for_when_there_is_an_incident(
 
 
 def test_command_ends_in_0_with_an_incident_and_without_a_code(files: dict[str, str], tmp_path: Path) -> None:
-    shown = command("replay", "--fills", files["fills"], "--out", str(tmp_path / "out"))
-    assert (shown.returncode, shown.stderr) == (0, "")
+    shown = invoked("replay", "--fills", files["fills"], "--out", str(tmp_path / "out"))
+    assert (shown.exit_code, shown.stderr) == (0, "")
     assert outcome(tmp_path / "out").incidents
 
 
 def test_command_ends_in_0_without_an_incident_whatever_the_code(tmp_path: Path) -> None:
     honest = robbed()["fills"].dropna(subset=["client_order_id"])
     paths = write({"fills": honest}, tmp_path)
-    shown = command("replay", *options(paths), "--exit-code", "17", "--out", str(tmp_path / "out"))
-    assert (shown.returncode, shown.stderr) == (0, "")
+    shown = invoked("replay", *options(paths), "--exit-code", "17", "--out", str(tmp_path / "out"))
+    assert (shown.exit_code, shown.stderr) == (0, "")
     found = outcome(tmp_path / "out")
     assert found.incident_bytes == b""
     assert len(found.scores) == len(honest)
@@ -468,8 +475,8 @@ def test_bad_table_is_code_3_with_its_place_and_nothing_written(
 def test_output_that_cannot_be_written_is_code_3(files: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file" / "out"):
-        shown = command("replay", "--fills", files["fills"], "--out", str(out))
-        assert (shown.returncode, shown.stdout) == (3, "")
+        shown = invoked("replay", "--fills", files["fills"], "--out", str(out))
+        assert (shown.exit_code, shown.stdout) == (3, "")
         assert str(tmp_path / "file") in shown.stderr
         assert "Traceback" not in shown.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

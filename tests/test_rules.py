@@ -32,6 +32,7 @@ def names_of(x: NDArray[np.float64]) -> set[str]:
 
 TELLING: dict[str, dict[str, float]] = {
     "far_from_fair": {"deviation_bps": 5000.0, "deviation_sigmas": 50.0, "order_loss_equity_bps": 300.0},
+    "absurd_price": {"deviation_bps": 9000.0, "deviation_sigmas": 50.0, "order_loss_equity_bps": 300.0},
     "beyond_noise": {"deviation_bps": 300.0, "deviation_sigmas": 30.0, "order_loss_equity_bps": 300.0},
     "unlogged_loss": {"unlogged_drift": 9.0, "money_noise": 30.0, "money_equity_bps": 100.0},
     "money_pass": {"trip_drift": 60.0, "round_trip_bps": 200.0, "drift_sigmas": 50.0, "equal_amounts": 6.0},

@@ -243,7 +243,7 @@ async def visit(settings: str) -> dict[str, str]:
 async def session(folder: Path) -> tuple[dict[str, bytes], Parrot]:
     """Run a watch among all that; give everything that it said or wrote, by where."""
     exchange = loopback.an_exchange()
-    exchange.add_key("main", PLANTED["PLANT_KEY"], secret=PLANTED["PLANT_SECRET"])
+    exchange.add_key("main", PLANTED["PLANT_KEY"], secret=PLANTED["PLANT_SECRET"], can_trade=False)
     async with Server(exchange) as server, parrot() as bird:
         settings = write_settings(folder, server, bird)
         text = settings.read_text()

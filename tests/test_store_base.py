@@ -23,6 +23,7 @@ from drainwatch.errors import StateError
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.rows import Fill
 from drainwatch.store import Posted, Store, open_store
+from drainwatch.store.base import SCHEMA
 
 MakeUrl = Callable[[], str]
 
@@ -243,7 +244,7 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(
 
 
 @pytest.mark.parametrize(
-    ("version", "remedy"), [("2", "newer drainwatch"), ("0", "can't read it"), ("x", "can't")]
+    ("version", "remedy"), [(str(SCHEMA + 1), "newer drainwatch"), ("0", "can't read it"), ("x", "can't")]
 )
 def test_another_version_is_refused(make_url: MakeUrl, version: str, remedy: str) -> None:
     url = make_url()
@@ -251,7 +252,7 @@ def test_another_version_is_refused(make_url: MakeUrl, version: str, remedy: str
     with store.transaction():
         store._change("UPDATE about SET content = ?", version)
     store.close()
-    with pytest.raises(StateError, match=f"expected a store of schema 1, found '{version}'.*{remedy}"):
+    with pytest.raises(StateError, match=f"expected a store of schema {SCHEMA}, found '{version}'.*{remedy}"):
         open_store(url)
 
 

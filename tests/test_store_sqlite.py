@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.rows import Fill
-from drainwatch.store import Store, open_store
+from drainwatch.store import Mark, Silence, Store, open_store
 
 
 def fill(number: int) -> Fill:
@@ -42,6 +42,8 @@ def use_all(store: Store) -> None:
     store.notices()
     store.waiting()
     store.given_up()
+    store.marks()
+    store.silences()
     store.next_due_ns()
     store.value("v")
     for posted in store.due(10):
@@ -53,6 +55,8 @@ def use_all(store: Store) -> None:
         store.add_notice("other", Notice(kind=NoticeKind.GAP, ts_ns=1, text="gap"))
         store.post("other", "chat", 0, b"b", 1)
         store.set_value("v", b"2")
+        store.add_mark(Mark(incident="i", what="closed", at_ns=2))
+        store.expire_silence("s", 2)
     store.save_snapshot(0, b"again")
 
 
@@ -67,6 +71,8 @@ def filled(path: Path) -> Path:
     store.add_notice("n", Notice(kind=NoticeKind.GAP, ts_ns=1, text="gap"))
     store.post("k", "chat", 0, b"body", 1)
     store.set_value("v", b"1")
+    store.add_mark(Mark(incident="i", what="acknowledged", at_ns=1, reason="seen"))
+    store.add_silence(Silence(id="s", reason="why", from_ns=1, until_ns=9))
     store.close()
     return path
 

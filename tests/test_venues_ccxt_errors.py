@@ -28,6 +28,7 @@ class DDoSProtection(NetworkError):  # noqa: N818 - ccxt's name
     ("error", "refused", "words"),
     [
         (AuthenticationError('x {"code":-2015}'), True, "number -2015"),
+        (ExchangeError('kraken {"error":["EAPI:Invalid signature"],"planted":1}'), True, "isn't taken"),
         (DDoSProtection("binance 429"), False, "too many requests"),
         (DDoSProtection('binance {"code":-2015}'), True, "revoked"),
         (DDoSProtection('binance {"code":-1003}'), False, "number -1003"),

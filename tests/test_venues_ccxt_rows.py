@@ -192,6 +192,35 @@ def test_fills_that_somebody_ordered_are_not_marked_as_forced(exchange: str, inf
     assert not fill(exchange=exchange, info=info).forced
 
 
+REPORT: dict[str, Any] = {
+    "e": "executionReport", "E": 1_700_000_000_124, "s": "ETHBTC", "c": "bot-1", "S": "SELL", "o": "LIMIT",
+    "q": "9.00", "p": "0.061", "x": "TRADE", "i": 5, "l": "2.50", "L": "0.060", "T": 1_700_000_000_123,
+    "t": 77, "m": False, "Y": "0.150", "n": "0.001", "N": "BTC",
+}  # fmt: skip
+
+
+def test_an_execution_report_is_taken_as_ccxt_reads_it() -> None:
+    assert fill(exchange="binance", info=REPORT) == fill(exchange="binance", info={"c": "bot-1"})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *({"without": name} for name in ("l", "L", "i", "m", "S")),
+        {"l": 1.5},
+        {"i": "?"},
+        {"m": None},
+    ],
+    ids=str,
+)
+def test_an_execution_report_that_is_damaged_is_no_fill(damage: dict[str, Any]) -> None:
+    """Ccxt takes the whole order's amount where the execution's is absent: a fill that nobody made."""
+    info = {key: value for key, value in REPORT.items() if key != damage.get("without")} | damage
+    row = fill_of({**TRADE, "info": info}, "binance", "main")
+    assert isinstance(row, BadMessage)
+    assert "execution report" in row.reason
+
+
 def test_the_other_side_is_kept_where_the_venue_tells_it() -> None:
     row = fill(exchange="kucoin", info={"counterOrderId": "99"})
     assert (row.maker_order, row.taker_order) == ("99", "5")

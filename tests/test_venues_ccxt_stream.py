@@ -543,8 +543,8 @@ def test_a_list_of_fills_that_cannot_be_had_is_told_as_a_gap() -> None:
             notice = listener.notices[-1]
             assert notice.since_ns is not None
             assert "planted" not in notice.text
-            stream._asked.set()
-            await until(lambda: listener.ids() == ["1"], 10)
+            await until(lambda: listener.ids() == ["1"], 30)  # it asks again by itself
+            assert listener.kinds() == [NoticeKind.GAP]
 
     asyncio.run(body())
 

@@ -16,7 +16,6 @@ from drainwatch.errors import ConfigError, KeyRefusedError, VenueError
 from drainwatch.rows import Fill
 from drainwatch.venues.protocol import BadMessage
 from drainwatch.venues.rest import Rest
-from drainwatch.venues.rights import Rights
 
 HOUR_NS = 3600 * 10**9
 
@@ -269,7 +268,7 @@ def test_an_exchange_that_is_not_there_is_an_error_without_its_address() -> None
     asyncio.run(body())
 
 
-def test_balances_clock_rights_and_listen_keys_are_asked_for() -> None:
+def test_balances_clock_raw_replies_and_listen_keys_are_asked_for() -> None:
     async def body() -> None:
         async with FakeBinance() as venue:
             async with asking(venue) as (rest, _):
@@ -278,14 +277,10 @@ def test_balances_clock_rights_and_listen_keys_are_asked_for() -> None:
                 skew_ns = await rest.clock_skew_ns()
                 assert skew_ns is not None
                 assert abs(skew_ns) < 2 * 10**9
-                rights = await rest.rights()
-                assert rights == Rights(
-                    read=True,
-                    trade=False,
-                    withdraw=False,
-                    ip_bound=True,
-                    created_ns=1_700_000_000_000 * 10**6,
-                )
+                reply = await rest.raw("sapiGetAccountApiRestrictions", {}, "asking")
+                assert reply["enableWithdrawals"] is False
+                with pytest.raises(VenueError, match="expected ccxt to know sapiGetNothing"):
+                    await rest.raw("sapiGetNothing", {}, "asking")
             async with asking(venue, "binanceusdm") as (futures, _):
                 assert await futures.listen_key("POST") == "planted-listen-key"
                 assert await futures.listen_key("PUT", "planted-listen-key")

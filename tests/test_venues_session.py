@@ -301,14 +301,16 @@ def test_a_stream_with_nothing_to_subscribe_to_is_up_when_it_is_connected() -> N
 
     async def scene() -> None:
         sink = FakeSink()
-        times = Times(ready_s=0.1, patience_s=0.1)
+        times = Times(ready_s=0.1, patience_s=30.0)
         async with venue(stay) as (_, url):
             source = FakeSource(url)
             source.make = hush
             stream = connection(source, sink, times)
             async with running(stream.run()):
+                await until(lambda: stream.counts.connected)
                 await asyncio.sleep(0.4)
                 assert stream.counts.connected
+                assert stream._away_since_ns is None
         assert sink.notices == []
         assert sink.filled == []
         assert len(source.protocols) == 1

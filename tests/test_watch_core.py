@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections import Counter
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 import robbed
 from drainwatch.alerts.channel import Channel
-from drainwatch.alerts.outbox import post_incident
+from drainwatch.alerts.teller import Teller
 from drainwatch.config import Settings
 from drainwatch.engine import Engine
 from drainwatch.errors import StateError
@@ -31,7 +32,8 @@ from drainwatch.replay import new_engine
 from drainwatch.rows import Balance, Fill, Market, Quote, Row, Trade
 from drainwatch.store import Store, open_store
 from drainwatch.store.sqlite import SqliteStore
-from drainwatch.watch.core import Core, Outcome, read_entry, warm_up
+from drainwatch.watch.core import Core, Outcome, warm_up
+from drainwatch.watch.entries import read_entry
 from drainwatch.watch.rerun import NothingKept
 from live_rows import MS, arrivals
 
@@ -93,7 +95,7 @@ def new_core(store: SqliteStore) -> Core:
     model = load_model(default_model_path())
 
     def post(incident: dict[str, Any], _before: dict[str, Any] | None) -> None:
-        post_incident(store, [CHANNEL], incident, 0)
+        Teller(store, [CHANNEL], [CHANNEL]).take(incident, 0)
 
     def engine(names: Names) -> Engine:
         return Engine(model.arrays, model.card.get("features", ()), names, quiet_hours=1.0)
@@ -420,19 +422,71 @@ def add(out: Outcome, more: Outcome) -> None:
     out.n_rows += more.n_rows
 
 
-def test_a_drain_is_judged_and_its_incident_kept_and_posted_with_what_was_told_before() -> None:
+def test_a_drain_is_judged_and_its_incident_kept_and_posted_each_time_that_it_changes() -> None:
     store = Full()
-    posts: list[tuple[str, bool]] = []
-    core = Core(engine, store, lambda incident, before: posts.append((incident["id"], before is None)))
+    posts: list[dict[str, Any]] = []
+    befores: list[dict[str, Any] | None] = []
+
+    def post(incident: dict[str, Any], before: dict[str, Any] | None) -> None:
+        posts.append(incident)
+        befores.append(before)
+
+    core = Core(engine, store, post)
     out = feed(core, drain(1000), now=lambda row: getattr(row, "ts_ns", T0))
     assert len(out.verdicts) == core.judged == 18
     assert [v.fill.id for v in out.verdicts if v.flagged]
     assert not any(v.flagged for v in out.verdicts[:8])
     (incident,) = store.incidents_kept.values()
     assert incident == out.incidents[-1]
-    assert posts[0] == (incident["id"], True)
     assert len(posts) > 1
-    assert not any(new for _, new in posts[1:])
+    assert {post["id"] for post in posts} == {incident["id"]}
+    assert befores == [None, *posts[:-1]]
+    assert all(before != after for before, after in zip(befores, posts, strict=True))
+    assert posts[-1] == incident
+
+
+def test_a_large_incident_that_only_grows_is_kept_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = drain(1000)
+    every = Full()
+    feed(Core(engine, every), rows, now=lambda row: getattr(row, "ts_ns", T0))
+    monkeypatch.setattr("drainwatch.watch.core.LARGE", 3)
+    monkeypatch.setattr("drainwatch.watch.core.GROWN_EVERY_NS", 4 * NS_PER_S)
+    store = Full()
+    core = Core(engine, store)
+    kept: list[tuple[int, int]] = []
+    for row in rows:
+        now_ns = getattr(row, "ts_ns", T0)
+        core.add(row, now_ns)
+        for incident in core.judge(now_ns).incidents:
+            kept.append((now_ns, len(incident["fills"])))
+            assert incident == store.incidents_kept[incident["id"]]
+    large = [at for at, size in kept if size >= 3]
+    assert min(b - a for a, b in itertools.pairwise(large)) >= 4 * NS_PER_S
+    assert len(large) >= 2
+    wait_ns = core.next_ns()
+    assert wait_ns is not None
+    core.judge(wait_ns)
+    assert store.incidents_kept == every.incidents_kept
+
+
+@pytest.mark.parametrize("after", ["a restart", "a snapshot"])
+def test_growth_that_was_not_kept_yet_is_there_after(
+    after: str, opened: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drainwatch.watch.core.LARGE", 3)
+    monkeypatch.setattr("drainwatch.watch.core.GROWN_EVERY_NS", 10**9 * NS_PER_S)
+    rows = drain(1000)
+    core = Core(engine, opened)
+    for row in rows:
+        core.add(row, getattr(row, "ts_ns", T0))
+        core.judge(getattr(row, "ts_ns", T0))
+    (incident,) = core.engine.incidents
+    assert opened.incidents() != [incident.to_dict()]
+    if after == "a restart":
+        Core(engine, opened).resume()
+    else:
+        core.snapshot()
+    assert opened.incidents() == [incident.to_dict()]
 
 
 def test_what_is_judged_has_been_journalled_before(opened: Store) -> None:
@@ -512,7 +566,7 @@ def test_a_desk_that_comes_back_is_where_one_that_never_went_away_is(
             core.snapshot()
             kept = core.journalled
     posted: list[str] = []
-    back = Core(engine, opened, lambda incident, _: posted.append(incident["id"]))
+    back = Core(engine, opened, lambda incident, _before: posted.append(incident["id"]))
     assert back.resume() == core.journalled - kept
     assert back.state() == core.state() == without.state()
     assert back.journalled == core.journalled

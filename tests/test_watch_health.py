@@ -15,7 +15,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from drainwatch.errors import ConfigError
 from drainwatch.sockets.door import Token
-from drainwatch.watch.health import BOUNDS_S, HealthServer, Latency, Status, StreamStatus, health
+from drainwatch.watch.health import (
+    BOUNDS_S,
+    HealthServer,
+    Latency,
+    ResponseStatus,
+    Status,
+    StreamStatus,
+    health,
+)
 
 NOW = 1_700_000_100_000_000_000
 TOKEN = Token("correct-horse-battery-staple")
@@ -52,6 +60,18 @@ def status() -> Status:
         open_incidents=1,
         backlog=5,
         outbox_waiting=6,
+        responses=[
+            ResponseStatus(
+                name="stop",
+                kind="freqtrade",
+                dry_run=False,
+                last="done",
+                last_ns=NOW - 1_000_000_000,
+                text="freqtrade has stopped",
+                counts={"done": 1, "failed": 2},
+            ),
+            ResponseStatus(name=ODD, kind="command", dry_run=True),
+        ],
         outbox_failed=7,
         judging=judging,
     )
@@ -100,6 +120,17 @@ def test_watch_that_hears_is_healthy() -> None:
             },
             {"name": ODD, "account": "", "connected": False, "last_frame_s": None, "deaf": None},
         ],
+        "responses": [
+            {
+                "name": "stop",
+                "kind": "freqtrade",
+                "dry_run": False,
+                "last": "done",
+                "last_s": 1.0,
+                "text": "freqtrade has stopped",
+            },
+            {"name": ODD, "kind": "command", "dry_run": True, "last": None, "last_s": None, "text": ""},
+        ],
     }
 
 
@@ -146,6 +177,7 @@ def test_prometheus_reads_every_figure() -> None:
     assert got["drainwatch_rows_total", ()] == 41
     assert got["drainwatch_notices_total", (("kind", "gap"),)] == 2
     assert got["drainwatch_incidents_total", (("severity", "warning"),)] == 4
+    assert got["drainwatch_responses_total", (("name", "stop"), ("state", "failed"))] == 2
     assert got["drainwatch_open_incidents", ()] == 1
     assert got["drainwatch_backlog_rows", ()] == 5
     assert got["drainwatch_store_ok", ()] == 1

@@ -13,9 +13,11 @@ import pytest
 
 import loopback
 from drainwatch.config import load_settings
+from drainwatch.lab.exchange.host import Host
 from drainwatch.lab.exchange.server import Server
 from drainwatch.rows import Fill
-from drainwatch.venues import connection
+from drainwatch.venues import ccxt_stream, ccxt_table, connection, rest
+from drainwatch.venues.ccxt_stream import Pace
 from drainwatch.venues.session import Times
 from drainwatch.watch import backfill
 from drainwatch.watch.runner import Watch
@@ -26,6 +28,8 @@ QUICK = Times(
     patience_s=10.0, ping_s=0.4, pong_s=0.6, close_s=0.2, first_retry_s=0.1, last_retry_s=1.0, steady_s=0.0,
     refused_retry_s=1.0,
 )  # fmt: skip
+PACE = Pace(quiet_s=40.0, retry_most_s=10.0)
+"""Of a stream through ccxt, whose waits a hasty clock shortens; two seconds of silence end it, then."""
 ENVIRON = {"LAB_KEY": loopback.KEY, "LAB_SECRET": loopback.SECRET}
 
 Exact = tuple[str, ...]
@@ -61,6 +65,7 @@ secret_env = "LAB_SECRET"
 url_rest = "{server.url}"
 url_private = "{server.ws_api_url}"
 url_public = "{server.ws_url}/stream"
+allow_trading_key = true
 {account}
 """
 
@@ -113,8 +118,16 @@ def stands(watch: Watch) -> bool:
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let connections be given up and made anew quickly, and what takes long be told soon."""
+    """Let connections be given up and made anew quickly, requests not be spared, what lasts be told soon."""
+
+    def unthrottled(*args: Any, **settings: Any) -> Any:
+        made = ccxt_table.make(*args, **settings)
+        made.enableRateLimit = False  # a fifth of a second a page, for limits that the loopback doesn't have
+        return made
+
+    monkeypatch.setattr(rest, "make", unthrottled)
     monkeypatch.setattr(connection, "Times", lambda: QUICK)
+    monkeypatch.setattr(ccxt_stream, "Pace", lambda: PACE)
     monkeypatch.setattr(backfill, "TOLD_AFTER_S", 10.0 / HASTE)
 
 
@@ -143,12 +156,12 @@ def differences(fills: Iterable[Fill], executed: Iterable[Fill]) -> str:
     return "; ".join(told)
 
 
-def executed(server: Server, account: str = "main") -> list[Fill]:
+def executed(server: Host[Any], account: str = "main") -> list[Fill]:
     """Give what an account executed, as rows."""
     return [execution.fill("binance") for execution in server.exchange.executed(account)]
 
 
-async def settled(watch: Watch, server: Server, account: str = "main", seconds: float = 30.0) -> str:
+async def settled(watch: Watch, server: Server, account: str = "main", seconds: float = 120.0) -> str:
     """Wait until the journal is what was executed; say how it differs after that long."""
     until = time.monotonic() + seconds
     while True:

@@ -56,7 +56,7 @@ class Venue:
         """Its perpetual."""
         return f"BTC/{self.quote}:{self.quote}"
 
-    def exchange(self) -> Exchange:
+    def exchange(self, **settings: Any) -> Exchange:
         """Give an exchange with a spot market, a perpetual and an account, and the house's quotes."""
         exchange = Exchange(
             [
@@ -65,11 +65,13 @@ class Venue:
                     "BTC", self.quote, price_of("0.1"), amount_of("0.001"),
                     settle=self.quote, contract_size=amount_of(self.contract_size),
                 ),
-            ]
+            ],
+            **settings,
         )  # fmt: skip
         exchange.open_account("main", {"PURR": 1_000, self.quote: 10_000_000}, maker_fee=-100)
         key = ADDRESS if "KEY" not in self.secrets else KEY
-        exchange.add_key("main", key, secret=SECRET, passphrase=self.secrets.get("PASSPHRASE", ""))
+        passphrase = self.secrets.get("PASSPHRASE", "")
+        exchange.add_key("main", key, secret=SECRET, passphrase=passphrase, can_trade=False)
         for symbol, bid, ask in ((self.spot, "19.99", "20.01"), (self.swap, "49999.9", "50000.1")):
             exchange.place("house", symbol, "buy", "limit", 900, bid)
             exchange.place("house", symbol, "sell", "limit", 900, ask)

@@ -23,7 +23,7 @@ from drainwatch.detector import Judge, judge_from
 from drainwatch.errors import StateError
 from drainwatch.events import Batch, MarketSpec, Names
 from drainwatch.features.registry import COUNT
-from drainwatch.incidents import Incident, IncidentBook
+from drainwatch.incidents import Incident, IncidentBook, Member
 from drainwatch.kernel import (
     AT_ROW,
     CURRENCY,
@@ -149,6 +149,10 @@ class Engine:
         """Blocks judged since the last call, and incidents opened or changed since then."""
         blocks, self._blocks = self._blocks, []
         return blocks, self._book.take_changed()
+
+    def take_joined(self) -> list[Member]:
+        """Fills that have become part of an incident since the last call, each as it was judged."""
+        return self._book.take_joined()
 
     @property
     def incidents(self) -> list[Incident]:

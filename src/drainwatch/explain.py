@@ -47,6 +47,7 @@ STABLE_COINS: Final = frozenset(
 )
 _RULE_FEATURES: Final = {
     "far_from_fair": ("deviation_bps", "deviation_sigmas"),
+    "absurd_price": ("deviation_bps", "deviation_sigmas"),
     "beyond_noise": ("deviation_sigmas", "order_loss_equity_bps"),
     "unlogged_loss": ("unlogged_drift", "deviation_bps"),
     "money_pass": ("trip_drift", "round_trip_bps"),

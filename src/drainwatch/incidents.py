@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from drainwatch.detector import Judge
 from drainwatch.events import NS_PER_MS, Batch, FillKey, Names
 from drainwatch.explain import Reason, kind_of, reasons_of
+from drainwatch.fair import SOURCES
 from drainwatch.rules import RULES
 
 PENDING: Final = 500
@@ -42,6 +43,32 @@ class Loss:
     fee: float
     """0 where unknown."""
     unit: float
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What was said of one fill when it was judged, for evidence. NaN where it couldn't be known."""
+
+    fair: float
+    source: str
+    deviation_bps: float
+    """Positive is worse for the account."""
+    score: float
+    flagged: bool
+
+
+class Member(NamedTuple):
+    """A fill that has become part of an incident, and how it was judged."""
+
+    incident: str
+    exchange: str
+    account: str
+    key: FillKey
+    at_ns: int
+    """Time at which it counted."""
+    judgement: Judgement | None
+    """None of a fill that was judged by an older version."""
+    loss: Loss | None
 
 
 @dataclass(slots=True)
@@ -160,6 +187,8 @@ class _Candidate:
     equity_value: float
     owned: bool
     """In the owner's log and not odd."""
+    judgement: Judgement | None = None
+    exchange: str = ""
 
 
 @dataclass(slots=True)
@@ -181,6 +210,7 @@ class IncidentBook:
         self._quiet_ns = int(quiet_hours * 3600e9)
         self._desks: dict[int, _Desk] = {}
         self._changed: dict[str, Incident] = {}
+        self._joined: list[Member] = []
         self.incidents: list[Incident] = []
 
     def take(self, batch: Batch, judged: NDArray[np.void], features: NDArray[np.float64]) -> list[str | None]:
@@ -205,6 +235,8 @@ class IncidentBook:
             _loss_of(spec.quote, verdict),
             float(verdict["equity"]),
             _owned(verdict),
+            _judgement_of(verdict),
+            spec.exchange,
         )
         flagged = bool(verdict["flagged"])
         if desk.open is None:
@@ -298,6 +330,17 @@ class IncidentBook:
 
     def _grow(self, incident: Incident, member: _Candidate, *, flagged: bool) -> None:
         incident.fills.append(member.key)
+        self._joined.append(
+            Member(
+                incident.id,
+                member.exchange or incident.exchange,
+                incident.account,
+                member.key,
+                member.ts_ns,
+                member.judgement,
+                member.loss,
+            )
+        )
         if member.key.symbol not in incident.symbols:
             incident.symbols.append(member.key.symbol)
         if flagged:
@@ -335,6 +378,11 @@ class IncidentBook:
         changed, self._changed = list(self._changed.values()), {}
         return changed
 
+    def take_joined(self) -> list[Member]:
+        """Fills that have become part of an incident since the last call, in order."""
+        joined, self._joined = self._joined, []
+        return joined
+
     # --- snapshots ---------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
@@ -366,9 +414,11 @@ class IncidentBook:
             for held in row["pending"]:
                 loss = Loss(**held["loss"]) if held["loss"] else None
                 candidate = dict(held) | {"key": FillKey(*held["key"]), "loss": loss}
+                if held.get("judgement"):
+                    candidate["judgement"] = Judgement(**held["judgement"])
                 desk.pending.append(_Candidate(**candidate))
             self._desks[row["account"]] = desk
-        self._changed = {}
+        self._changed, self._joined = {}, []
 
 
 def _incident(row: dict[str, Any]) -> Incident:
@@ -385,6 +435,16 @@ def _loss_of(currency: str, verdict: np.void) -> Loss | None:
         return None
     fee = float(verdict["fee_quote"])
     return Loss(currency, quote, 0.0 if math.isnan(fee) else fee, float(verdict["quote_value"]))
+
+
+def _judgement_of(verdict: np.void) -> Judgement:
+    return Judgement(
+        float(verdict["fair"]),
+        SOURCES[int(verdict["source"])],
+        float(verdict["deviation_bps"]),
+        float(verdict["score"]),
+        bool(verdict["flagged"]),
+    )
 
 
 def _owned(verdict: np.void) -> bool:

@@ -1,4 +1,4 @@
-"""What the watch has to say of itself: that it may be deaf, and why."""
+"""What the watch has to say of itself: that it may be deaf and why, or what it did."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class NoticeKind(StrEnum):
     """The venue ended the session: a listen key expired or was taken over by another client."""
     KEY_REFUSED = "key_refused"
     """The venue doesn't take the key any more: revoked, expired, or from this address not allowed."""
+    KEY_CHANGED = "key_changed"
+    """What the key may do, from where, or the set of the account's keys is another than it was."""
+    KEY_RIGHTS = "key_rights"
+    """What the key may do isn't told, or is more than a watch needs."""
     CLOCK_SKEW = "clock_skew"
     STALLED = "stalled"
     """Events wait longer to be judged than they may."""
@@ -31,6 +35,8 @@ class NoticeKind(StrEnum):
     """Fills are seen but can't be judged: no market data."""
     DELIVERY_FAILED = "delivery_failed"
     """A channel doesn't take alerts."""
+    RESPONSE = "response"
+    """What a response to an incident came to."""
     ALIVE = "alive"
     """Nothing is wrong; said daily on request."""
 

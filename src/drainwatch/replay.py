@@ -35,6 +35,8 @@ RESULTS: Final = ("rejected.jsonl", "scores.parquet", "report.html", "incidents.
 """What a replay writes, in the order in which it is put in place."""
 REPORTED_FILLS: Final = 50_000
 """With more fills than this the report shows only those around incidents."""
+JUDGED_BY: Final = "drainwatch_judged_by"
+"""Key of the scores' metadata under which it says by which version, model and settings."""
 AROUND_NS: Final = 6 * 3600 * 1_000_000_000
 REPORT_COLUMNS: Final = COLUMNS[: COLUMNS.index("incident") + 1]
 
@@ -176,6 +178,14 @@ class Results:
     ) -> ReplaySummary:
         """Write the rest, put all in place and sum it up."""
         page = page_of(judged, model, settings)
+        self._writer.note(
+            {
+                "drainwatch": __version__,
+                "model": model.card.get("arrays_sha256"),
+                "false_alarms_per_month": settings.judgement.false_alarms_per_month,
+                "quiet_hours": settings.incidents.quiet_hours,
+            }
+        )
         self._writer.close()
         _write_lines(self._made / "incidents.jsonl", judged.incidents)
         _write_lines(self._made / "rejected.jsonl", rejects)
@@ -433,6 +443,11 @@ class _ScoreWriter:
                 self._widen(table.schema)
             table = table.cast(self._writer.schema)
         self._writer.write_table(table)
+
+    def note(self, judged_by: Mapping[str, Any]) -> None:
+        """Say in the file by what was judged: a reader that doesn't look for it sees none of it."""
+        if self._writer is not None:
+            self._writer.add_key_value_metadata({JUDGED_BY: json.dumps(judged_by)})
 
     def _widen(self, schema: pa.Schema) -> None:
         """A time with a fraction of a millisecond came up: all times become float64."""

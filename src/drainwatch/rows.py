@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Fill(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="row", tag="fill"):
+class Fill(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="row", tag="fill"):
     """An execution of the account's own (`fills`)."""
 
     exchange: str
@@ -49,7 +49,7 @@ class Fill(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="row
         return self.exchange, self.account, self.symbol, self.id, self.order, self.side
 
 
-class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="row", tag="trade"):
+class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="row", tag="trade"):
     """A public print (`trades`)."""
 
     exchange: str
@@ -66,7 +66,7 @@ class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="ro
     taker_order: str | None = None
 
 
-class Quote(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="row", tag="quote"):
+class Quote(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="row", tag="quote"):
     """Best bid and ask at a change (`quotes`)."""
 
     exchange: str
@@ -78,7 +78,7 @@ class Quote(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="ro
     ask_size: float | None = None
 
 
-class Candle(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="row", tag="candle"):
+class Candle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="row", tag="candle"):
     """A closed candle (`candles`); `ts_ns` is its opening."""
 
     exchange: str
@@ -92,7 +92,9 @@ class Candle(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="r
     length_ns: int = 60_000_000_000
 
 
-class Balance(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="row", tag="balance"):
+class Balance(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="row", tag="balance"
+):
     """All that the account holds of a currency from then on (`balances`)."""
 
     exchange: str
@@ -102,7 +104,7 @@ class Balance(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     total: float
 
 
-class BotOrder(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="row", tag="order"):
+class BotOrder(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="row", tag="order"):
     """An order that the owner's own bot says it placed (`orders`)."""
 
     account: str
@@ -111,7 +113,7 @@ class BotOrder(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field=
     ts_ns: int = 0
 
 
-class Market(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="row", tag="market"):
+class Market(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="row", tag="market"):
     """What a venue's list says of a market (`markets`)."""
 
     exchange: str

@@ -58,6 +58,13 @@ RULES: tuple[Rule, ...] = (
         _REVOKE,
     ),
     Rule(
+        "absurd_price",
+        "half as much again as it was worth, or half of it: nobody trades so on purpose",
+        "critical",
+        "stable",
+        _REVOKE,
+    ),
+    Rule(
         "beyond_noise",
         "eight deviations worse than usual, and it costs a part of the account",
         "critical",
@@ -139,27 +146,29 @@ def tripped(x: Any) -> int:
     deviation = x[DEVIATION_BPS]
     if deviation >= 1000.0 and sigmas >= 6.0 and x[ORDER_LOSS] >= 5.0:
         bits |= 1
-    if deviation >= 50.0 and sigmas >= 8.0 and x[ORDER_LOSS] >= 10.0:
+    if deviation >= 5000.0 and sigmas >= 6.0 and x[ORDER_LOSS] >= 5.0:
         bits |= 2
-    if x[UNLOGGED_DRIFT] >= 4.0 and x[MONEY_NOISE] >= 3.0 and x[MONEY_EQUITY] >= 0.5:
+    if deviation >= 50.0 and sigmas >= 8.0 and x[ORDER_LOSS] >= 10.0:
         bits |= 4
+    if x[UNLOGGED_DRIFT] >= 4.0 and x[MONEY_NOISE] >= 3.0 and x[MONEY_EQUITY] >= 0.5:
+        bits |= 8
     trips_lose = x[TRIP_DRIFT] >= 8.0 and x[ROUND_TRIP] >= 15.0
     if trips_lose and x[DRIFT] >= 6.0 and x[EQUAL_AMOUNTS] >= 1.0:
-        bits |= 8
+        bits |= 16
     met_again = x[BOTH_SIDES] > 0.0 or (x[PARTY_RUN] >= 3.0 and x[PARTY_SHARE] >= 0.3)
     if met_again and sigmas >= 1.5 and x[MONEY_EQUITY] >= 1.0:
-        bits |= 16
+        bits |= 32
     bad_price = sigmas >= 1.5 or x[CHASE] >= 3.0 or x[DAY_DISPLACEMENT] >= 2.0 or x[WITNESS_GAP] >= 3.0
     if x[ROTATION] >= 0.3 and x[NOVELTY] >= 0.7 and bad_price:
-        bits |= 32
-    if x[PUSHED] >= 5.0 and x[WITNESS_GAP] >= 4.0 and sigmas >= 3.0 and x[ORDER_LOSS] >= 2.0:
         bits |= 64
-    if x[FEES] >= 30.0 and x[FLIPS] >= 8.0:
+    if x[PUSHED] >= 5.0 and x[WITNESS_GAP] >= 4.0 and sigmas >= 3.0 and x[ORDER_LOSS] >= 2.0:
         bits |= 128
-    if x[UNLOGGED_DRIFT] >= 11.0:
-        bits |= 512
-    if x[UNLOGGED_DRIFT] >= 17.0:
-        bits |= 1024
-    if np.isnan(deviation) and x[INTO_BASE] >= 0.5 and x[NOVELTY] >= 0.7:
+    if x[FEES] >= 30.0 and x[FLIPS] >= 8.0:
         bits |= 256
+    if x[UNLOGGED_DRIFT] >= 11.0:
+        bits |= 1024
+    if x[UNLOGGED_DRIFT] >= 17.0:
+        bits |= 2048
+    if np.isnan(deviation) and x[INTO_BASE] >= 0.5 and x[NOVELTY] >= 0.7:
+        bits |= 512
     return bits

@@ -2,6 +2,7 @@
 
 from drainwatch.alerts.channel import Channel
 from drainwatch.alerts.delivery import Delivery
-from drainwatch.alerts.outbox import post_incident, post_notice
+from drainwatch.alerts.outbox import post_notice
+from drainwatch.alerts.teller import Teller
 
-__all__ = ["Channel", "Delivery", "post_incident", "post_notice"]
+__all__ = ["Channel", "Delivery", "Teller", "post_notice"]

@@ -16,6 +16,7 @@ MAX_WAIT_S: Final = 3_600.0
 """Longest that a service may make us wait before the next try."""
 
 _LATER: Final = frozenset({408, 425})  # time-out, too early: the request may be repeated as it is
+_DOUBTFUL: Final = frozenset({500, 502, 504})  # it broke down over it, or somebody between us and it gave up
 
 _UNCHANGED: Final = "message is not modified"
 """Telegram, of an edit that changes nothing: an earlier try had arrived."""
@@ -62,6 +63,8 @@ class Answer(NamedTuple):
     """How long the service wants to be left alone; None where it says nothing."""
     id: str | None = None
     """The service's id of the message, by which it can be edited; None where it has none."""
+    doubtful: bool = False
+    """It may have arrived all the same: nobody said that it wasn't taken."""
 
 
 def read_answer(
@@ -93,7 +96,10 @@ def read_answer(
         )
     if status >= 500 or status in _LATER:
         return Answer(
-            Outcome.LATER, f"HTTP {status}: the service has trouble", _wanted(headers, told, now_ns)
+            Outcome.LATER,
+            f"HTTP {status}: the service has trouble",
+            _wanted(headers, told, now_ns),
+            doubtful=status in _DOUBTFUL,
         )
     if edit:
         description = str(told.get("description")).lower()

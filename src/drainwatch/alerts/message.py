@@ -26,16 +26,9 @@ VERSION: Final = 1
 WHATS: Final = ("opened", "grew", "escalated", "closed", "acknowledged", "reminder")
 """What there is to tell of an incident."""
 
-RANKS: Final = {
-    "opened": 0,
-    "escalated": 0,
-    "reminder": 1,
-    "grew": 2,
-    "digest": 2,
-    "closed": 3,
-    "acknowledged": 3,
-}
-"""What goes first when several wait: lower before higher. Notices are 1, harmless ones 4."""
+ALARM, GRAVE, NEWS, UPDATE, HARMLESS = range(5)
+"""Ranks: what goes first when several wait, the lowest first. `ALARM` and `GRAVE` are of criticals alone;
+what is an `UPDATE` changes an earlier message where that can be."""
 
 WORST: Final = 5
 """So many fills are shown."""
@@ -81,13 +74,18 @@ _NOTICE_TITLES: Final = {
     NoticeKind.GAP: "Fills may be missing",
     NoticeKind.SESSION_LOST: "Session ended by the venue",
     NoticeKind.KEY_REFUSED: "API key refused",
+    NoticeKind.KEY_CHANGED: "API key changed",
+    NoticeKind.KEY_RIGHTS: "Rights of the API key",
     NoticeKind.CLOCK_SKEW: "Clock is off",
     NoticeKind.STALLED: "Judging is behind",
     NoticeKind.BAD_MESSAGE: "Messages not understood",
     NoticeKind.BLIND: "Fills can't be judged",
     NoticeKind.DELIVERY_FAILED: "Alerts don't arrive",
+    NoticeKind.RESPONSE: "Response",
     NoticeKind.ALIVE: "Watching",
 }
+
+REPEATED: Final = "You may have this twice: whether the first try arrived isn't known."
 
 _MAX_LINE: Final = 600
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9]{1,40}")
@@ -181,11 +179,19 @@ class Message(Struct, frozen=True, kw_only=True):
         return [said for said in (_TEST if self.test else "", self.news, rest) if said]
 
 
-def rank_of(message: Message) -> int:
-    """Say what goes before what in the outbox: 0 before 1."""
+def rank_of(message: Message, *, rings: bool | None = None) -> int:
+    """Say what goes before what in the outbox: 0 before 1.
+
+    `rings`: whether it must be a message of its own; None: as its kind usually is.
+    """
     if message.notice is not None:
-        return 4 if message.notice.kind in _HARMLESS else 1
-    return RANKS.get(message.what, 2)
+        return HARMLESS if message.notice.kind in _HARMLESS else NEWS
+    grave = message.severity == "critical"
+    if message.what in ("opened", "escalated"):
+        return ALARM if grave else NEWS
+    if message.what == "reminder" if rings is None else rings:
+        return GRAVE if grave else NEWS
+    return NEWS if message.what == "digest" else UPDATE
 
 
 def short_of(message: Message) -> Message:
@@ -260,25 +266,40 @@ def message_of(
     )
 
 
-def digest_of(messages: Sequence[Message]) -> Message:
-    """Put several messages about incidents, as of chats, into one."""
+def digest_of(messages: Sequence[Message], why: str = "put together as many came at once") -> Message:
+    """Put several messages, as of chats, into one."""
     lines = [f"{message.title}: {message.headline}" for message in messages[:LISTED]]
     more = len(messages) - len(lines)
-    count = words.plural(len(messages), "message")
-    about = {message.incident_id for message in messages}
-    severity = "critical" if any(message.severity == "critical" for message in messages) else "warning"
+    about = {message.incident_id for message in messages if message.incident_id}
+    notices = sum(message.notice is not None for message in messages)
+    parts = [
+        words.plural(number, noun)
+        for number, noun in ((len(about), "incident"), (notices, "notice"))
+        if number
+    ]
+    severity = "notice"
+    if about:
+        severity = "critical" if any(message.severity == "critical" for message in messages) else "warning"
     return _with_text(
         Message(
             what="digest",
             text="",
             severity=severity,
             test=any(message.test for message in messages),
-            title=f"{count} in one",
-            headline=f"{words.plural(len(about), 'incident')}, put together as many came at once",
-            action="Look whether you or your bot placed these orders: drainwatch incidents list",
+            title=f"{words.plural(len(messages), 'message')} in one",
+            headline=f"{' and '.join(parts)}, {why}",
+            action="Look whether you or your bot placed these orders: drainwatch incidents list"
+            if about
+            else "",
             reasons=(*lines, f"and {more:,} more") if more else tuple(lines),
         )
     )
+
+
+def repeated(message: Message) -> Message:
+    """Say of a message that it may be there already: a try to send it was never answered."""
+    news = f"{REPEATED} {message.news}".strip()
+    return _with_text(msgspec.structs.replace(message, news=news))
 
 
 def _command(incident_id: str) -> str:

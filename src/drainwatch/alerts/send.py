@@ -51,7 +51,7 @@ async def send(
                     response.status, response.headers, body, now_ns(), channel.kind, edit=earlier is not None
                 )
     except TimeoutError:
-        return Answer(Outcome.LATER, f"no answer within {TIMEOUT_S:.0f} s")
+        return Answer(Outcome.LATER, f"no answer within {TIMEOUT_S:.0f} s", doubtful=True)
     except aiohttp.ClientConnectorCertificateError:
         return Answer(
             Outcome.LATER, "the service's certificate isn't valid, or the clock of this machine is off"
@@ -59,7 +59,8 @@ async def send(
     except aiohttp.InvalidURL:
         return Answer(Outcome.NEVER, "the channel's URL isn't one")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Answer(Outcome.LATER, f"the network failed ({type(error).__name__})")
+        sent = not isinstance(error, aiohttp.ClientConnectorError)
+        return Answer(Outcome.LATER, f"the network failed ({type(error).__name__})", doubtful=sent)
     if answer.outcome is not Outcome.ARRIVED:
         return answer
     return answer._replace(id=earlier or layouts.id_in(channel, body))

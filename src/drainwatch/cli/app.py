@@ -13,23 +13,21 @@ from drainwatch.cli.alerts import alerts
 from drainwatch.cli.demo import demo
 from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
+from drainwatch.cli.incidents import incidents
 from drainwatch.cli.init import init
-from drainwatch.cli.keyscan import keys
+from drainwatch.cli.keys import keys
 from drainwatch.cli.lab import lab
 from drainwatch.cli.rerun import journal, rerun
+from drainwatch.cli.response import response
 from drainwatch.cli.scan import scan
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
+from drainwatch.cli.silence import silence
 from drainwatch.cli.watch import watch
 
-EXAMPLES = """\
+EPILOG = """\
 \b
-Examples:
-  drainwatch demo
-  drainwatch replay --fills fills.csv --trades 'tape/*.parquet' --out out
-
-\b
-Exit codes: 0 it ran, 1 a check failed, 2 wrong option, setting, model,
-3 unusable table, 70 fault in drainwatch, 130 interrupted; --exit-code N.
+Begin with: drainwatch demo. Exit codes: 0 it ran, 1 a check failed, 2 wrong
+option, setting, model, 3 unusable table, 70 fault in drainwatch, 130 stopped.
 """
 
 app = typer.Typer(
@@ -38,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: a third of the lines, and no rich to load
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    epilog=EXAMPLES,
+    epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a model.")
@@ -251,10 +249,13 @@ app.command()(watch)
 app.command()(rerun)
 app.command()(init)
 app.command()(doctor)
+app.add_typer(incidents, name="incidents")
+app.add_typer(silence, name="silence")
 app.add_typer(alerts, name="alerts")
-app.add_typer(journal, name="journal")
 app.add_typer(keys, name="keys")
+app.add_typer(journal, name="journal")
 app.add_typer(models, name="model")
+app.add_typer(response, name="response")
 app.add_typer(lab, name="lab")
 
 

@@ -25,9 +25,10 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.OK: "It ran, with or without incidents; `--exit-code N` makes it N when there is an incident.",
-    ExitCode.FAILED: "`doctor` found what would keep the watch from hearing, judging or telling; or a "
-    "channel didn't take the sample of `alerts test`; or the watch can't use its store, or not watch an "
-    "exchange; or no alert came of `demo --live`; or `keys scan` found a key, or couldn't look at everything.",
+    ExitCode.FAILED: "`doctor` found what would keep the watch from hearing, judging or telling; or "
+    "`keys check` something bad; or `keys scan` a key, or it couldn't look at everything; or a channel "
+    "didn't take the sample of `alerts test`, or a response failed in `response test`; or the watch can't "
+    "use its store, or not watch an exchange; or no alert came of `demo --live`.",
     ExitCode.USAGE: "A wrong option, setting or model.",
     ExitCode.INPUT: "A table can't be read, is empty, lacks a needed column or has too many bad rows, or "
     "the outcome can't be written; nothing was written.",

@@ -22,7 +22,7 @@ Keys, secrets and webhooks' URLs never stand here, only the names of places wher
 Look whether all is well: drainwatch doctor --config {path}
 """
 
-PLACE = "NAME of an environment variable, or a file's path, or credential:NAME of systemd"
+PLACE = "NAME of an environment variable, a file's path, credential:NAME of systemd, or keyring:NAME"
 
 Where = Annotated[
     Path,
@@ -43,7 +43,9 @@ def init(
     passphrase: Annotated[
         str | None, typer.Option(metavar="PLACE", help="Of its passphrase, where it has one.")
     ] = None,
-    address: Annotated[str | None, typer.Option(metavar="0X...", help="Account at Hyperliquid.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Account at Hyperliquid, 0x...")
+    ] = None,
     channel: Annotated[
         str | None, typer.Option(metavar="KIND", help="slack, discord, telegram, webhook, apprise or none.")
     ] = None,
@@ -183,7 +185,7 @@ def prefix_of(word: str) -> str:
 
 
 def place(setting: str, answer: str, name: str) -> dict[str, str]:
-    """Tell which of the three places an answer names.
+    """Tell which of the places an answer names.
 
     Raises
     ------
@@ -192,6 +194,8 @@ def place(setting: str, answer: str, name: str) -> dict[str, str]:
     """
     if answer.startswith("credential:"):
         return {f"{setting}_credential": answer.removeprefix("credential:")}
+    if answer.startswith("keyring:"):
+        return {f"{setting}_keyring": answer.removeprefix("keyring:")}
     if re.fullmatch(r"[A-Z_][A-Z0-9_]*", answer):
         return {f"{setting}_env": answer}
     if re.match(r"[~./]|[A-Za-z]:[/\\]", answer) and Path(answer).expanduser().name:
@@ -199,7 +203,7 @@ def place(setting: str, answer: str, name: str) -> dict[str, str]:
     raise ConfigError(
         f"expected the place where the {name} is kept, found something else (not shown, it could be the "
         f"{name} itself): an environment variable's name in capitals, a path that begins with /, ./ or ~/, "
-        "or credential:NAME"
+        "credential:NAME or keyring:NAME"
     )
 
 

@@ -162,16 +162,3 @@ def _summarise(outcome: Scan, new: tuple[Finding, ...], known: int, screen: Scre
         screen.note(f"Note: {clean(note, 300)}")
     if tally.stopped:
         screen.note("The time was up before the end: there may be more.")
-
-
-keys = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, name="keys", help="Look after keys of exchanges."
-)
-
-
-@keys.callback()
-def about_keys() -> None:
-    """Look after keys of exchanges."""
-
-
-keys.command()(scan)

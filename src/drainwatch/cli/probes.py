@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from drainwatch.alerts.channel import Channel
     from drainwatch.config import Account, Settings
     from drainwatch.doctor import Tools, Venue
+    from drainwatch.response.hook import Hook
     from drainwatch.venues.protocol import Credentials
 
 
@@ -31,6 +32,7 @@ def tools() -> Tools:
         bind=bind,
         rest=rest,
         hear=hear,
+        respond=respond,
         send=send,
     )
 
@@ -68,6 +70,13 @@ def rest(account: Account, credentials: Credentials | None) -> Venue:
     from drainwatch.venues.rest import Rest
 
     return Rest(account.exchange, credentials, SystemClock(), account=account.name, base_url=account.url_rest)
+
+
+async def respond(hook: Hook) -> str:
+    """Look whether a response could be run."""
+    from drainwatch.response.switch import ACTORS
+
+    return await ACTORS[hook.kind].check(hook)
 
 
 async def send(channel: Channel, exchange: str = "") -> Answer:

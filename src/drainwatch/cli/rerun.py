@@ -70,8 +70,8 @@ def export(
 ) -> None:
     """Write the journal as tables, for `drainwatch replay`.
 
-    What is replayed is judged as it was live. The watch must not run meanwhile. Only with
-    `whole_journal = true` is there more than the last saved states left out.
+    What is replayed is judged as it was live. The watch must not run meanwhile. Without
+    `whole_journal = true` only what came after its last saved states is there.
     """
     with Screen(quiet=quiet, no_color=no_color, debug=debug) as screen:
         from drainwatch.config import load_settings, store_url

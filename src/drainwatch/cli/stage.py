@@ -181,12 +181,13 @@ class Stage:
         async with AsyncExitStack() as opening:
             self.population.history(self._from_ms)  # the clock stands there until the watch hears
             key, secret = secrets.token_hex(32), secrets.token_hex(32)
-            self.population.exchange.add_key(self.account, key, secret=secret)
+            self.population.exchange.add_key(self.account, key, secret=secret, can_trade=False)
             self._server = await opening.enter_async_context(Server(self.population.exchange))
             inbox = await opening.enter_async_context(Inbox(self._take))
             settings = load_settings(self._settings_file(key, secret, inbox.url), {})
             self.watch = Watch(settings, environ={}, clock=self.clock)
             self.watch.hub.listeners.append(self._hear)
+            self.watch.hub.tells_all = lambda: True
             self._running = asyncio.create_task(self.watch.run())
             opening.push_async_callback(self._stop)
             await self._until_it_hears()

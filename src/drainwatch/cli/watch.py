@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +62,10 @@ def watch(
         if not view:
             logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
             logging.getLogger("drainwatch").setLevel(logging.INFO)
-        asyncio.run(_run(runner.Watch(settings, model=model), screen, view=view))
+        running = runner.Watch(settings, model=model)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked through again and again
+        asyncio.run(_run(running, screen, view=view))
 
 
 async def _run(running: Watch, screen: Screen, *, view: bool) -> None:
@@ -76,7 +80,7 @@ async def _run(running: Watch, screen: Screen, *, view: bool) -> None:
                 shown.cancel()
         else:
             running.hub.listeners.append(lambda message: _tell(screen, message))
-            screen.out("Watching; Ctrl-C ends it.")
+            running.on_start = lambda: screen.out("Watching; Ctrl-C ends it.")
             await until(running.run())
     screen.out("Stopped. What was seen is in the store; the next start goes on from there.")
 

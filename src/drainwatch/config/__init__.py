@@ -4,6 +4,7 @@ The core never sees these structs: shells hand their values on as plain argument
 """
 
 from drainwatch.config.catalogue import ENV_PREFIX, Kind, Setting, every_setting, heading, sections
+from drainwatch.config.hooks import hook_of, hooks_of
 from drainwatch.config.load import load_settings
 from drainwatch.config.secret import SecretError, channel_of, credentials_of, read_secret, store_url
 from drainwatch.config.settings import (
@@ -12,11 +13,15 @@ from drainwatch.config.settings import (
     BotKind,
     Channel,
     ChannelKind,
+    FreqtradeAction,
     Health,
     Incidents,
     Inlet,
     Judgement,
+    OncePer,
     Outlet,
+    Response,
+    ResponseKind,
     Settings,
     Severity,
     Watch,
@@ -29,12 +34,16 @@ __all__ = [
     "BotKind",
     "Channel",
     "ChannelKind",
+    "FreqtradeAction",
     "Health",
     "Incidents",
     "Inlet",
     "Judgement",
     "Kind",
+    "OncePer",
     "Outlet",
+    "Response",
+    "ResponseKind",
     "SecretError",
     "Setting",
     "Settings",
@@ -44,6 +53,8 @@ __all__ = [
     "credentials_of",
     "every_setting",
     "heading",
+    "hook_of",
+    "hooks_of",
     "load_settings",
     "read_secret",
     "sections",

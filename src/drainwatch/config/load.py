@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from drainwatch.config.agree import check_agreement
+from drainwatch.config.agree import check_agreement, in_words
 from drainwatch.config.catalogue import ENV_PREFIX, Kind, Setting, every_setting, sections
 from drainwatch.config.settings import Settings
 from drainwatch.errors import ConfigError
@@ -26,6 +26,14 @@ _SECRETS = {
         "passphrase": "passphrase", "password": "passphrase",
     },
     "channels": {"url": "url", "webhook": "url", "webhook_url": "url", "token": "url", "bot_token": "url"},
+    "responses": {
+        "password": "password", "token": "password",
+        "url": "url", "webhook": "url", "webhook_url": "url",
+        "signing": "signing", "signing_secret": "signing",
+        "key": "key", "apikey": "key", "api_key": "key",
+        "secret": "secret", "api_secret": "secret", "apisecret": "secret", "secret_key": "secret",
+        "passphrase": "passphrase",
+    },
     "watch": {"password": "store_password", "store_password": "store_password"},
 }  # fmt: skip
 """Names under which people write a secret itself, by section, and what its settings begin with."""
@@ -153,7 +161,7 @@ def _check_known(section: str, path: str, key: str | None, place: str) -> None:
     base = _SECRETS.get(section, {}).get(key.lower().replace("-", "_"))
     if base is not None:
         raise ConfigError(
-            f"expected `{base}_env`, `{base}_file` or `{base}_credential` at {path}, which say where it is "
+            f"expected {in_words(base)} at {path}, which say where it is "
             f"kept, found `{_shown(key)}` itself in {place} (not shown here). Settings are copied and shown "
             f"to others too easily: put it in a file of its own, `chmod 600` that, and write "
             f'{base}_file = "PATH"; or {base}_env = "NAME" for an environment variable'

@@ -20,6 +20,9 @@ from drainwatch.venues.protocol import Credentials
 LARGEST = 65_536
 """Bytes of a secret's file: more isn't a key."""
 
+KEYRING_SERVICE = "drainwatch"
+"""Under which name secrets stand in the keyring: `keyring set drainwatch NAME`."""
+
 _TELEGRAM_TOKEN = re.compile(r"\A[0-9]{5,20}:[A-Za-z0-9_-]{20,100}\Z")
 _SLACK_TOKEN = re.compile(r"\Axox[bp]-[A-Za-z0-9-]{10,200}\Z")
 _TOKENS = {ChannelKind.TELEGRAM: "the bot's token", ChannelKind.SLACK: "a bot's token (xoxb-...)"}
@@ -37,7 +40,7 @@ def read_secret(table: object, base: str, env: Mapping[str, str] | None = None) 
     ----------
     table
         The section: its `base_env` names an environment variable, `base_file` a file, `base_credential`
-        a file in systemd's `$CREDENTIALS_DIRECTORY`.
+        a file in systemd's `$CREDENTIALS_DIRECTORY`, `base_keyring` an entry of the keyring.
     base
         `key`, `secret`, `passphrase`, `url`, `store_password`.
     env
@@ -60,6 +63,8 @@ def read_secret(table: object, base: str, env: Mapping[str, str] | None = None) 
         if setting.endswith("_file"):
             path = Path(where).expanduser()
             return _cleaned(_read(path, setting, private=True), f"the file that {setting} names")
+        if setting.endswith("_keyring"):
+            return _cleaned(_unlocked(where, setting), f"the keyring's entry that {setting} names")
         folder = env.get("CREDENTIALS_DIRECTORY", "")
         if not folder:
             raise SecretError(
@@ -157,6 +162,25 @@ def channel_of(channel: Channel, env: Mapping[str, str] | None = None) -> Target
             "copy it again from where the webhook was made"
         )
     return Target(**given, url=url, signing=read_secret(channel, "signing", env))
+
+
+def _unlocked(name: str, setting: str) -> str:
+    """Read an entry of the system's keyring; its name isn't shown, as it could be the secret itself."""
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        raise SecretError(
+            f"expected the package keyring, which {setting} needs, found none: pip install "
+            "'drainwatch[keyring]', or use another place"
+        ) from None
+    try:
+        return keyring.get_password(KEYRING_SERVICE, name) or ""
+    except keyring.errors.KeyringError as error:
+        raise SecretError(
+            f"expected a keyring that {setting} can be read from, found none that opens "
+            f"({type(error).__name__}): unlock it, or use another place; a service has no keyring as a rule"
+        ) from None
 
 
 def _one_line(text: str) -> bool:

@@ -4,7 +4,8 @@ Each field's `Meta` carries what people read: `title` is the unit of a number, o
 like; `description` says what it is for; `extra` marks values that no message may show. Documents, the
 commented file of `drainwatch init` and error messages are all made from here.
 
-Fields that end in `_env`, `_file` and `_credential` name a place where a secret is kept (`secret`).
+Fields that end in `_env`, `_file`, `_credential` and `_keyring` name a place where a secret is kept
+(`secret`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,32 @@ class Severity(StrEnum):
 
     WARNING = "warning"
     CRITICAL = "critical"
+
+
+class ResponseKind(StrEnum):
+    """What a response does."""
+
+    FREQTRADE = "freqtrade"
+    HUMMINGBOT = "hummingbot"
+    COMMAND = "command"
+    WEBHOOK = "webhook"
+    CANCEL_ORDERS = "cancel_orders"
+
+
+class FreqtradeAction(StrEnum):
+    """What freqtrade is told."""
+
+    STOP = "stop"
+    STOP_ENTRIES = "stop_entries"
+    EXIT_AND_STOP = "exit_and_stop"
+
+
+class OncePer(StrEnum):
+    """How often a response may run."""
+
+    INCIDENT = "incident"
+    HOUR = "hour"
+    DAY = "day"
 
 
 class BotKind(StrEnum):
@@ -67,6 +94,14 @@ CredentialName = Annotated[
         extra={"hidden": True},
     ),
 ]
+KeyringName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A([A-Za-z0-9_][A-Za-z0-9_.:-]{0,49})?\Z",
+        title="the name of an entry of the keyring's service `drainwatch`",
+        extra={"hidden": True},
+    ),
+]
 Name = Annotated[
     str,
     Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_. -]{0,39}\Z", title="a name of 1 to 40 letters, digits, _ . -"),
@@ -95,6 +130,17 @@ Symbol = Annotated[
     str,
     Meta(
         pattern=r"\A[^\s/:,]+/[^\s/:,]+(:[^\s/:,]+)?\Z", title="symbols such as `ETH/BTC` or `BTC/USDT:USDT`"
+    ),
+]
+Argument = Annotated[
+    str, Meta(pattern=r"\A[^\x00]{1,4000}\Z", title="words of a command", extra={"hidden": True})
+]
+Variable = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,99}\Z",
+        title="names of environment variables (letters, digits, _)",
+        extra={"hidden": True},
     ),
 ]
 Path = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f]*\Z", title="a path")]
@@ -150,6 +196,9 @@ class Watch(Section, frozen=True, kw_only=True):
     ] = ""
     store_password_credential: Annotated[
         CredentialName, Meta(description="systemd credential with that password.")
+    ] = ""
+    store_password_keyring: Annotated[
+        KeyringName, Meta(description="Entry of the keyring with that password.")
     ] = ""
     record: Annotated[
         Path,
@@ -223,6 +272,10 @@ class Account(Section, frozen=True, kw_only=True):
     key_credential: Annotated[
         CredentialName, Meta(description="systemd credential (LoadCredential=) with the key.")
     ] = ""
+    key_keyring: Annotated[
+        KeyringName,
+        Meta(description="Entry of the keyring with the key: `keyring set drainwatch NAME` puts it there."),
+    ] = ""
     secret_env: Annotated[
         EnvName,
         Meta(description="Environment variable with the key's secret, or a private key (Ed25519, RSA; PEM)."),
@@ -231,6 +284,7 @@ class Account(Section, frozen=True, kw_only=True):
         FileName, Meta(description="File with the secret, readable by you alone (chmod 600).")
     ] = ""
     secret_credential: Annotated[CredentialName, Meta(description="systemd credential with the secret.")] = ""
+    secret_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with the secret.")] = ""
     passphrase_env: Annotated[
         EnvName, Meta(description="Environment variable with the passphrase, where a key has one (OKX).")
     ] = ""
@@ -240,6 +294,19 @@ class Account(Section, frozen=True, kw_only=True):
     passphrase_credential: Annotated[
         CredentialName, Meta(description="systemd credential with the passphrase.")
     ] = ""
+    passphrase_keyring: Annotated[
+        KeyringName, Meta(description="Entry of the keyring with the passphrase.")
+    ] = ""
+    allow_trading_key: Annotated[
+        bool,
+        Meta(
+            description="Watch with this key though it can trade, or move coins between accounts. Else the "
+            "watch refuses to start with it: it would be one more key to steal."
+        ),
+    ] = False
+    allow_withdrawal_key: Annotated[
+        bool, Meta(description="Likewise with a key by which coins can leave the exchange.")
+    ] = False
     address: Annotated[
         str,
         Meta(
@@ -285,6 +352,7 @@ class Channel(Section, frozen=True, kw_only=True):
     ] = ""
     url_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = ""
     url_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    url_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     chat_id: Annotated[
         str,
         Meta(
@@ -305,6 +373,7 @@ class Channel(Section, frozen=True, kw_only=True):
     signing_credential: Annotated[
         CredentialName, Meta(description="systemd credential with that secret.")
     ] = ""
+    signing_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
     severity: Annotated[
         Severity, Meta(description="`critical` leaves out incidents that are only a warning.")
     ] = Severity.WARNING
@@ -359,6 +428,119 @@ class Bot(Section, frozen=True, kw_only=True):
     account: Annotated[NameOrNone, Meta(description="Name of the account. Empty: the only one.")] = ""
 
 
+class Response(Section, frozen=True, kw_only=True):
+    """What is done about an incident by itself, once. Only said, not done, until `dry_run = false`."""
+
+    name: Annotated[Name, Meta(description="Your name for it. Each once.")]
+    kind: Annotated[
+        ResponseKind,
+        Meta(
+            description="`freqtrade` and `hummingbot` stop that bot, `command` runs one with the incident on "
+            "its standard input, `webhook` posts it, `cancel_orders` cancels an account's open orders."
+        ),
+    ]
+    severity: Annotated[
+        Severity, Meta(description="From how bad an incident on. `critical` leaves out mere warnings.")
+    ] = Severity.CRITICAL
+    account: Annotated[
+        NameOrNone,
+        Meta(description="Name of the account whose incidents it answers. Empty: those of all."),
+    ] = ""
+    dry_run: Annotated[
+        bool, Meta(description="Only say what would be done, and look whether it could be.")
+    ] = True
+    timeout_s: Annotated[
+        float,
+        Meta(ge=1, le=600, title="s", description="So long it may take; then it is cut off."),
+    ] = 20.0
+    once_per: Annotated[
+        OncePer,
+        Meta(
+            description="It runs once for an incident; with `hour` or `day` also not again within one for "
+            "others."
+        ),
+    ] = OncePer.INCIDENT
+    address: Annotated[
+        Url,
+        Meta(
+            description="Of freqtrade's REST API (http://127.0.0.1:8080) or of hummingbot-api "
+            "(http://127.0.0.1:8000)."
+        ),
+    ] = ""
+    user: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[^\x00-\x20:]{0,100}\Z",
+            title="a name without blanks or colons",
+            description="Whom to log in there as.",
+        ),
+    ] = ""
+    password_env: Annotated[EnvName, Meta(description="Environment variable with the password for that.")] = (
+        ""
+    )
+    password_file: Annotated[
+        FileName, Meta(description="File with it, readable by you alone (chmod 600).")
+    ] = ""
+    password_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    password_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
+    action: Annotated[
+        FreqtradeAction,
+        Meta(
+            description="What freqtrade is told. `stop` leaves open trades to nobody, `stop_entries` only "
+            "takes no new ones, `exit_and_stop` sells them at the market first."
+        ),
+    ] = FreqtradeAction.STOP
+    bot: Annotated[NameOrNone, Meta(description="Hummingbot's own name for the bot.")] = ""
+    command: Annotated[
+        tuple[Argument, ...],
+        Meta(description="The program and its arguments, as a list. No shell reads them."),
+    ] = ()
+    pass_env: Annotated[
+        tuple[Variable, ...],
+        Meta(
+            description="Environment variables that the command gets beside PATH, HOME, USER, LANG and TZ. "
+            "None with a secret of drainwatch."
+        ),
+    ] = ()
+    url_env: Annotated[EnvName, Meta(description="Environment variable with the webhook's URL.")] = ""
+    url_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = ""
+    url_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    url_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
+    signing_env: Annotated[
+        EnvName,
+        Meta(description="Environment variable with the secret that its body is signed with."),
+    ] = ""
+    signing_file: Annotated[
+        FileName, Meta(description="File with it, readable by you alone (chmod 600).")
+    ] = ""
+    signing_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    signing_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
+    key_env: Annotated[
+        EnvName,
+        Meta(
+            description="Environment variable with the API key that cancels orders: one that may trade, made "
+            "for this alone. Never the key that watches."
+        ),
+    ] = ""
+    key_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = ""
+    key_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    key_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
+    secret_env: Annotated[EnvName, Meta(description="Environment variable with that key's secret.")] = ""
+    secret_file: Annotated[FileName, Meta(description="File with it, readable by you alone (chmod 600).")] = (
+        ""
+    )
+    secret_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    secret_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
+    passphrase_env: Annotated[
+        EnvName, Meta(description="Environment variable with its passphrase, where a key has one.")
+    ] = ""
+    passphrase_file: Annotated[
+        FileName, Meta(description="File with it, readable by you alone (chmod 600).")
+    ] = ""
+    passphrase_credential: Annotated[CredentialName, Meta(description="systemd credential with it.")] = ""
+    passphrase_keyring: Annotated[KeyringName, Meta(description="Entry of the keyring with it.")] = ""
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """All settings, by section."""
 
@@ -371,3 +553,4 @@ class Settings(Section, frozen=True, kw_only=True):
     outlet: Outlet = Outlet()
     health: Health = Health()
     bots: tuple[Bot, ...] = ()
+    responses: tuple[Response, ...] = ()

@@ -23,6 +23,8 @@ _EXAMPLES: dict[tuple[str, str], Any] = {
     ("accounts", "exchange"): "binance",
     ("channels", "name"): "phone",
     ("channels", "kind"): "telegram",
+    ("responses", "name"): "stop-bot",
+    ("responses", "kind"): "freqtrade",
     ("bots", "kind"): "freqtrade",
     ("bots", "database"): "tradesv3.sqlite",
 }

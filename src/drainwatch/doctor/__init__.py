@@ -18,9 +18,10 @@ from drainwatch.doctor.machine import (
     check_settings_file,
     check_store,
 )
-from drainwatch.doctor.tools import Check, Heard, Rights, Status, Tools, Venue
+from drainwatch.doctor.response import check_response
+from drainwatch.doctor.tools import Check, Heard, Status, Tools, Venue
 
-__all__ = ["Check", "Heard", "Rights", "Status", "Tools", "Venue", "check_settings_file", "examine"]
+__all__ = ["Check", "Heard", "Status", "Tools", "Venue", "check_settings_file", "examine"]
 
 
 async def examine(settings: Settings, tools: Tools, *, send: bool = False) -> AsyncIterator[Check]:
@@ -52,5 +53,7 @@ async def examine(settings: Settings, tools: Tools, *, send: bool = False) -> As
         )
     for channel in settings.channels:
         yield await check_channel(channel, tools, send=send)
+    for response in settings.responses:
+        yield await check_response(response, settings, tools)
     for check in check_listeners(settings, tools):
         yield check

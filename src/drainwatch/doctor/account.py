@@ -9,6 +9,8 @@ from typing import TypeVar
 from drainwatch.config import Account, SecretError, credentials_of
 from drainwatch.doctor.tools import ANSWER_S, Check, Heard, Status, Tools, Venue
 from drainwatch.errors import DrainwatchError, KeyRefusedError
+from drainwatch.keys.advice import Allowed, State
+from drainwatch.keys.inspection import inspect
 from drainwatch.rows import Market
 from drainwatch.venues.protocol import Credentials
 
@@ -19,8 +21,6 @@ LOOK_BACK_NS = 7 * 86_400_000_000_000
 """How far back the account's own fills are looked at, for what it trades."""
 TWIN_QUOTES = ("USDT", "USDC", "USD", "BTC", "ETH", "EUR")
 """What a coin's other markets are quoted in that can tell its worth."""
-SOON_DAYS = 14.0
-"""Before a key's end, that it is said."""
 
 _Answer = TypeVar("_Answer")
 
@@ -54,8 +54,8 @@ async def check_account(account: Account, tools: Tools) -> AsyncIterator[Check]:
                 check = Check(check.name, Status.OK, f"yes; the account holds {held} currencies")
             yield check
             if accepted:
-                for right in await _check_rights(at, venue, tools):
-                    yield right
+                for of_key in await _check_key(at, account, venue, credentials, tools):
+                    yield of_key
         if not accepted:
             yield Check(f"{at}: the rest", Status.SKIPPED, "the key isn't accepted")
             return
@@ -112,53 +112,25 @@ async def _check_clock(name: str, venue: Venue) -> Check:
     return Check(name, Status.OK, found)
 
 
-async def _check_rights(at: str, venue: Venue, tools: Tools) -> list[Check]:
-    """Look at what a thief of this very key could do."""
-    name = f"{at}: rights of the key"
-    rights, check = await _asked(name, venue.rights())
-    if check.status is not Status.OK:
-        return [Check(name, Status.WARN, check.found, "Look at the exchange's page of API keys yourself.")]
-    if rights is None or rights.trade is rights.withdraw is None:
-        return [
-            Check(
-                name,
-                Status.SKIPPED,
-                "this exchange doesn't tell",
-                "Look at its page of API keys yourself: reading is all that is needed.",
-            )
-        ]
-    told = (("trade", rights.trade), ("withdraw", rights.withdraw))
-    may = [word for word, has in told if has]
-    untold = [word for word, has in told if has is None]
-    found = []
-    if may:
-        found.append(
-            Check(
-                name,
-                Status.WARN,
-                f"it can {' and '.join(may)}",
-                "Make a key that only reads, for drainwatch alone: who steals this one can do all of that.",
-            )
-        )
-    elif untold:
-        unknown = f"this exchange doesn't tell whether it can {' or '.join(untold)}"
-        found.append(Check(name, Status.SKIPPED, unknown, "Look at its page of API keys yourself."))
-    else:
-        found.append(Check(name, Status.OK, "it only reads"))
-    bound = f"{at}: addresses of the key"
-    if rights.ip_bound is False:
-        advice = "Bind it to this machine's address on the exchange's page of API keys."
-        found.append(Check(bound, Status.WARN, "it works from everywhere", advice))
-    elif rights.ip_bound:
-        found.append(Check(bound, Status.OK, "it works from listed addresses only"))
-    if rights.expires_ns is not None:
-        days = (rights.expires_ns - tools.now_ns()) / 86_400e9
-        soon = days < SOON_DAYS
-        advice = "Make a new one before: the watch is deaf from then on." if soon else ""
-        found.append(
-            Check(f"{at}: end of the key", Status.WARN if soon else Status.OK, f"in {days:.0f} days", advice)
-        )
-    return found
+async def _check_key(
+    at: str, account: Account, venue: Venue, credentials: Credentials, tools: Tools
+) -> list[Check]:
+    """Look at what a thief of this very key could do, and whether the watch takes it."""
+    allowed = Allowed(account.allow_trading_key, account.allow_withdrawal_key)
+    _, findings = await inspect(account.exchange, venue, credentials.key, tools.now_ns(), allowed)
+    statuses = {
+        State.OK: Status.OK,
+        State.WARN: Status.WARN,
+        State.BAD: Status.FAIL,
+        State.UNTOLD: Status.SKIPPED,
+    }
+    checks = []
+    for finding in findings:
+        status = statuses[finding.state]
+        if finding.subject in {"key", "addresses"} and status is Status.FAIL:
+            status = Status.WARN  # the watch goes on with that
+        checks.append(Check(f"{at}: key's {finding.subject}", status, finding.found, finding.advice))
+    return checks
 
 
 async def _check_hearing(

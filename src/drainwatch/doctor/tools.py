@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from drainwatch.alerts.answer import Answer
 from drainwatch.alerts.channel import Channel
 from drainwatch.config import Account, Settings
+from drainwatch.response.hook import Hook
 from drainwatch.rows import Balance, Fill, Market
 from drainwatch.venues.protocol import Credentials
 
@@ -39,26 +40,6 @@ class Check(Struct, frozen=True):
     """What to do; empty where there is nothing to do."""
 
 
-class Rights(Protocol):
-    """What a key may do; None where the exchange doesn't say."""
-
-    @property
-    def trade(self) -> bool | None:
-        """Whether it can place orders."""
-
-    @property
-    def withdraw(self) -> bool | None:
-        """Whether coins can leave the account."""
-
-    @property
-    def ip_bound(self) -> bool | None:
-        """Whether it works from listed addresses only."""
-
-    @property
-    def expires_ns(self) -> int | None:
-        """When it stops working."""
-
-
 class Venue(Protocol):
     """What is asked of an exchange; `venues.rest.Rest` is one. Raises `VenueError`."""
 
@@ -74,8 +55,8 @@ class Venue(Protocol):
     async def clock_skew_ns(self) -> int | None:
         """The venue's clock minus ours; None if it doesn't tell."""
 
-    async def rights(self) -> Rights | None:
-        """What the key may do; None if it can't be asked."""
+    async def raw(self, method: str, params: Mapping[str, Any], what: str) -> Any:
+        """Its own reply to one of ccxt's methods: what the key may do."""
 
     async def close(self) -> None:
         """Let go of its connections."""
@@ -108,5 +89,7 @@ class Tools:
     rest: Callable[[Account, Credentials | None], Venue]
     hear: Callable[[Account, Credentials | None, Collection[str]], Awaitable[Heard]] | None
     """Opens an account's streams until they stand, or time is up; raises VenueError. None: can't."""
+    respond: Callable[[Hook], Awaitable[str]]
+    """Looks whether a response could be run; says what it would do. Raises HookError."""
     send: Callable[[Channel], Awaitable[Answer]]
     """Sends a test message to a channel."""

@@ -1,1 +1,1 @@
-"""Keys of exchanges: what they may do, and where they lie about."""
+"""API keys: what each may do as its exchange tells it, what has changed, and where they lie about."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from drainwatch.report import words
+from drainwatch.report.responses import words_of
 from drainwatch.report.table import Fills, FillTable
 
 Incident = Mapping[str, Any]
@@ -223,6 +224,7 @@ def facts(incident: Incident, table: FillTable) -> list[tuple[str, str]]:
     if math.isfinite(score):
         rare = words.rarity(incident.get("p_value"))
         found.append(("Score", words.number(score) + (f": {rare}" if rare else "")))
+    found += [("Response", line) for line in words_of(incident.get("drainwatch_responses") or ())]
     found.append(("Incident", words.clean(incident.get("id"))))
     return found
 

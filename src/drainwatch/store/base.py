@@ -9,16 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from drainwatch.errors import StateError
 from drainwatch.notices import Notice
 from drainwatch.rows import Fill
-from drainwatch.store import encoding
+from drainwatch.store import encoding, marks, outbox, proof
 
-SCHEMA: Final = 1
-"""Version of the tables. A change of what they mean makes a new one."""
+SCHEMA: Final = 4
+"""Version of the tables. A change of what they mean makes a new one, and `STEPS` leads to it."""
 
 PAGE: Final = 500
 """Rows read at once by what gives many of them: a write in between disturbs nothing."""
@@ -45,7 +44,10 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_waiting ON outbox (channel, rank, posted_ns, number) WHERE state = 0;
 CREATE TABLE facts (name TEXT PRIMARY KEY, content {bytes} NOT NULL)
 """
-"""What a new database is given. `facts` holds the named values."""
+"""The tables of schema 1. `facts` holds the named values."""
+
+STEPS: Final = {2: marks.TABLES, 3: outbox.TABLES, 4: proof.TABLES}
+"""What each later schema added to the one before it."""
 
 ADD_FILLS: Final = "INSERT INTO fills (key, exchange, account, ts_ns, received_ns, content)"
 
@@ -53,35 +55,13 @@ NEWEST_ENTRY: Final = (
     "SELECT COALESCE(MAX(number), 0) FROM journal UNION ALL SELECT COALESCE(MAX(number), 0) FROM snapshots"
 )
 
-WAITING: Final = 0
-DELIVERED: Final = 1
-GIVEN_UP: Final = 2
-
-_WAITS: Final = (
-    "SELECT number, key, channel, rank, content, posted_ns, attempts FROM outbox "
-    "WHERE state = 0 AND due_ns <= ?"
-)
 _PART: Final = nullcontext()
 
 _KINDS: Final = {"i": int, "t": str, "b": bytes}
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A message in the outbox."""
-
-    number: int
-    key: str
-    channel: str
-    rank: int
-    body: bytes = field(repr=False)
-    posted_ns: int
-    attempts: int = 0
-    """How often sending it has failed."""
-
-
-class Store(ABC):
-    """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox.
+class Store(marks.Marks, outbox.Outbox, proof.Proof, ABC):
+    """Everything that must outlive the process: fills, journal, snapshots, incidents, outbox, marks.
 
     Synchronous: a call takes tens of microseconds and belongs to the thread that opened the store. Each
     method is a transaction of its own, or takes part in the one that `transaction` holds open. All raise
@@ -183,6 +163,10 @@ class Store(ABC):
         """Make sure that the next entry's number is read from the database."""
         self._last_entry = -1
 
+    def newest_entry(self) -> int:
+        """Give the number of the last entry ever written; 0 where none was."""
+        return self._newest_entry()
+
     def _newest_entry(self) -> int:
         """Give the number of the last entry ever written, also when it was pruned since."""
         found: list[tuple[int]] = self._read("i", NEWEST_ENTRY)
@@ -192,14 +176,25 @@ class Store(ABC):
 
     def _create(self, types: Mapping[str, str]) -> None:
         """Make the tables, inside the caller's transaction."""
-        for table in TABLES.format(**types).split(";"):
-            self._change(table.strip())
+        self._make(TABLES, types)
+        for step in STEPS.values():
+            self._make(step, types)
         self._change("INSERT INTO about (name, content) VALUES ('schema', ?)", str(SCHEMA))
 
-    def _check_schema(self) -> None:
-        """Refuse tables of another version."""
-        found = self._read("t", "SELECT content FROM about WHERE name = 'schema'")
-        version = found[0][0] if found else "none"
+    def _make(self, tables: str, types: Mapping[str, str]) -> None:
+        for table in tables.format(**types).split(";"):
+            self._change(table.strip())
+
+    def _check_schema(self, types: Mapping[str, str]) -> None:
+        """Bring tables of an older version up to this one, keeping all; refuse those of a newer one."""
+        version = self._version()
+        if version.isdecimal() and 1 <= int(version) < SCHEMA:
+            with self.transaction():
+                version = self._version()  # another process may have been faster
+                for step in range(int(version) + 1, SCHEMA + 1):
+                    self._make(STEPS[step], types)
+                self._change("UPDATE about SET content = ? WHERE name = 'schema'", str(SCHEMA))
+            version = self._version()
         if version == str(SCHEMA):
             self._last_entry = self._newest_entry()
             return
@@ -210,6 +205,10 @@ class Store(ABC):
             else "this drainwatch can't read it: keep it, and begin with a new one"
         )
         raise StateError(f"expected a store of schema {SCHEMA}, found {version!a} in {self.where}: {remedy}")
+
+    def _version(self) -> str:
+        found = self._read("t", "SELECT content FROM about WHERE name = 'schema'")
+        return found[0][0] if found else "none"
 
     # --- fills -----------------------------------------------------------------------------------
 
@@ -257,6 +256,11 @@ class Store(ABC):
                 yield encoding.from_json(content, Fill)
             last = page[-1][0], page[-1][1]
 
+    def fill(self, key: proof.Key) -> Fill | None:
+        """Give a fill by its key, as `rows.Fill.key` has it; None where it isn't kept."""
+        rows = self._read("t", "SELECT content FROM fills WHERE key = ?", encoding.to_key(key))
+        return encoding.from_json(rows[0][0], Fill) if rows else None
+
     # --- journal and snapshots -------------------------------------------------------------------
 
     def append(self, entry: bytes) -> int:
@@ -277,11 +281,18 @@ class Store(ABC):
             yield from page
             last = page[-1][0]
 
+    def entry_after(self, number: int) -> tuple[int, bytes] | None:
+        """Give the first entry whose number is above `number`; None where there is none."""
+        rows = self._read(
+            "ib", "SELECT number, content FROM journal WHERE number > ? ORDER BY number LIMIT 1", number
+        )
+        return rows[0] if rows else None
+
     def save_snapshot(self, number: int, snapshot: bytes, *, whole_journal: bool = False) -> None:
         """Keep the state after entry `number` (0: before the first); of the same number, the last one.
 
         The newest two are kept, in case one can't be read, and of the journal what the older of them
-        doesn't cover; all of it with `whole_journal`.
+        doesn't cover, and what is held (`hold_entries`); all of it with `whole_journal`.
 
         Raises
         ------
@@ -297,7 +308,7 @@ class Store(ABC):
             if len(kept) == 2:
                 self._change("DELETE FROM snapshots WHERE number < ?", kept[1][0])
                 if not whole_journal:
-                    self._change("DELETE FROM journal WHERE number <= ?", kept[1][0])
+                    self._drop_entries(kept[1][0])
 
     def snapshots(self) -> list[tuple[int, bytes]]:
         """Give the newest two snapshots, the newest first, each with the entry that it stands after."""
@@ -342,107 +353,6 @@ class Store(ABC):
         rows = self._read("t", "SELECT content FROM notices ORDER BY number")
         return [encoding.from_json(content, Notice) for (content,) in rows]
 
-    # --- outbox ----------------------------------------------------------------------------------
-
-    def post(self, key: str, channel: str, rank: int, body: bytes, now_ns: int) -> bool:
-        """Put a message in the outbox; False where this channel has had one of this key.
-
-        Rank 0 goes before rank 1, and so on; at the same rank the earlier goes first.
-        """
-        names = encoding.to_text(key), encoding.to_text(channel)
-        with self._writing():
-            return bool(
-                self._change(
-                    "INSERT INTO outbox "
-                    "(key, channel, rank, content, posted_ns, due_ns, attempts, state, reason) "
-                    "VALUES (?, ?, ?, ?, ?, ?, 0, 0, '') ON CONFLICT (key, channel) DO NOTHING",
-                    *names,
-                    rank,
-                    body,
-                    now_ns,
-                    now_ns,
-                )
-            )
-
-    def due(self, now_ns: int, limit: int = 100, channel: str | None = None) -> list[Posted]:
-        """Give what is to be sent now, by rank, then time: of one channel, or of all."""
-        one, values = _of(channel)
-        rows = self._read(
-            "ittibii",
-            f"{_WAITS}{one} ORDER BY rank, posted_ns, number LIMIT ?",
-            encoding.to_integer(now_ns),
-            *values,
-            limit,
-        )
-        return [_posted(*row) for row in rows]
-
-    def next_due_ns(self, channel: str | None = None) -> int | None:
-        """Say when the next message is to be sent (it may be past); None where none waits."""
-        one, values = _of(channel)
-        query = f"SELECT due_ns FROM outbox WHERE state = 0{one} ORDER BY due_ns LIMIT 1"  # noqa: S608
-        rows = self._read("i", query, *values)
-        return rows[0][0] if rows else None
-
-    def waiting(self) -> dict[str, int]:
-        """Count what still waits, by channel; a channel without any is absent."""
-        rows = self._read("ti", "SELECT channel, COUNT(*) FROM outbox WHERE state = 0 GROUP BY channel")
-        return {encoding.from_text(channel): count for channel, count in rows}
-
-    def delivered(self, posted: Posted, now_ns: int) -> None:
-        """Note that a message has arrived. Its key is remembered, its body isn't."""
-        self._settle(posted, DELIVERED, now_ns, "")
-
-    def failed(self, posted: Posted, retry_at_ns: int | None, reason: str, now_ns: int = 0) -> None:
-        """Note that sending failed: try again from a time on, or (None) never.
-
-        `reason` is kept: it must hold no secret.
-        """
-        if retry_at_ns is None:
-            self._settle(posted, GIVEN_UP, now_ns, reason)
-            return
-        with self._writing():
-            self._change(
-                "UPDATE outbox SET due_ns = ?, attempts = attempts + 1, reason = ? "
-                "WHERE number = ? AND state = 0",
-                encoding.to_integer(retry_at_ns),
-                encoding.to_text(reason),
-                posted.number,
-            )
-
-    def hurry(self, channel: str, now_ns: int) -> None:
-        """Make everything that waits for a retry on a channel due: it works again."""
-        with self._writing():
-            self._change(
-                "UPDATE outbox SET due_ns = ? WHERE state = 0 AND channel = ? AND due_ns > ?",
-                now_ns,
-                encoding.to_text(channel),
-                now_ns,
-            )
-
-    def given_up(self) -> list[tuple[Posted, str]]:
-        """Give what was never delivered and won't be, without the body, each with the reason."""
-        rows = self._read(
-            "ittibiit",
-            "SELECT number, key, channel, rank, content, posted_ns, attempts, reason FROM outbox "
-            "WHERE state = ? ORDER BY number",
-            GIVEN_UP,
-        )
-        return [(_posted(*row[:-1]), encoding.from_text(row[-1])) for row in rows]
-
-    def _settle(self, posted: Posted, state: int, now_ns: int, reason: str) -> None:
-        tries = 0 if state == DELIVERED else 1
-        with self._writing():
-            self._change(
-                "UPDATE outbox SET state = ?, settled_ns = ?, content = ?, attempts = attempts + ?, "
-                "reason = ? WHERE number = ? AND state = 0",
-                state,
-                now_ns,
-                b"",
-                tries,
-                encoding.to_text(reason),
-                posted.number,
-            )
-
     # --- named values ----------------------------------------------------------------------------
 
     def value(self, name: str) -> bytes | None:
@@ -477,15 +387,3 @@ class _Transaction(AbstractContextManager[None]):
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._store._leave(keep=kind is None)  # noqa: SLF001 its other half
-
-
-def _of(channel: str | None) -> tuple[str, list[object]]:
-    """Give the condition for one channel, or for all, and its values."""
-    return ("", []) if channel is None else (" AND channel = ?", [encoding.to_text(channel)])
-
-
-def _posted(
-    number: int, key: str, channel: str, rank: int, body: bytes, posted_ns: int, attempts: int
-) -> Posted:
-    names = encoding.from_text(key), encoding.from_text(channel)
-    return Posted(number, *names, rank=rank, body=body, posted_ns=posted_ns, attempts=attempts)

@@ -56,6 +56,24 @@ def from_json(text: str, kind: type[T]) -> T:
         ) from None
 
 
+def checked(kind: type[T], **values: Any) -> T:
+    """Make a struct of a row's values.
+
+    Raises
+    ------
+    StateError
+        A value isn't one that was ever written.
+
+    """
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise StateError(
+            f"expected a {kind.__name__} in the store, found otherwise ({error}): the database is damaged "
+            "or was altered; go back to a copy of it, or begin with a new one"
+        ) from None
+
+
 @lru_cache(1 << 10)
 def to_name(name: str) -> str:
     """Write a text that comes again and again, as `to_text` does."""

@@ -51,10 +51,14 @@ _DEFAULTS: Final = {  # a dead network must not hold up the watch for minutes; t
 
 
 class PostgresStore(Store):
-    """A store in a PostgreSQL database; the tables are made where there are none."""
+    """A store in a PostgreSQL database; the tables are made where there are none.
 
-    def __init__(self, url: str) -> None:
+    `beside`: opened beside a watch that may be running; made nowhere.
+    """
+
+    def __init__(self, url: str, *, beside: bool = False) -> None:
         super().__init__()
+        self._beside = beside
         try:
             self._conninfo = _DEFAULTS | {
                 k: str(v) for k, v in conninfo_to_dict(url).items() if v is not None
@@ -104,7 +108,7 @@ class PostgresStore(Store):
                 self._session,
             )
         deadline = time.monotonic() + LOCK_WAIT_S
-        while not _one(database, "SELECT pg_try_advisory_lock(%s)", LOCK)[0]:
+        while not self._beside and not _one(database, "SELECT pg_try_advisory_lock(%s)", LOCK)[0]:
             if time.monotonic() > deadline:
                 raise StateError(
                     f"expected to be the only one that writes to {self.where}, found another drainwatch "
@@ -123,6 +127,11 @@ class PostgresStore(Store):
                 "SELECT table_name FROM information_schema.tables WHERE table_schema = 'drainwatch'"
             )
         }
+        if not tables and self._beside:
+            raise StateError(
+                f"expected the store of a watch, found none in {self.where}: give the settings that the "
+                "watch is started with (--config), or its store (--store)"
+            )
         if not tables:
             with self.transaction():
                 if not self._select("SELECT 1 FROM pg_namespace WHERE nspname = 'drainwatch'"):
@@ -133,14 +142,14 @@ class PostgresStore(Store):
                 f"expected drainwatch's own tables in the schema drainwatch of {self.where}, found others: "
                 "give the name of a new database"
             )
-        self._check_schema()
+        self._check_schema(TYPES)
 
     def _reconnect(self) -> None:
         """Connect again after a loss, and make sure that the server still has what it had."""
         self._drop()
         self._connect()
         expected = self._last_entry
-        if expected < 0:
+        if expected < 0 or self._beside:  # beside a watch the journal grows by itself
             return
         with self._guard():
             found = max(row[0] for row in self._connected().execute(_own(NEWEST_ENTRY)))

@@ -1,8 +1,8 @@
 """The store as one SQLite file beside the watch: nothing to install, nothing to run.
 
 Write-ahead log, `synchronous=NORMAL`: a kill of the process loses nothing that was committed, a loss of
-power at most the last moments, never the file. A second file, `NAME-lock`, is held locked by the one
-watch that may write; readers need no lock.
+power at most the last second, never the file. A second file, `NAME-lock`, is held locked by the one
+watch that may write; readers, and the owner's marks beside it, need no lock.
 """
 
 from __future__ import annotations
@@ -16,36 +16,49 @@ from typing import Any, Final
 
 from drainwatch.errors import StateError
 from drainwatch.store.base import ADD_FILLS, Store
-from drainwatch.store.checkpoints import Checkpoints
+from drainwatch.store.checkpoints import SHORT_LOG_BYTES, Checkpoints
 
 APPLICATION_ID: Final = 0x64726E77
 """Says in the file's header whose it is: `drnw`."""
 
 TYPES: Final = {"integer": "INTEGER", "bytes": "BLOB", "real": "REAL", "serial": "INTEGER PRIMARY KEY"}
 
+WAIT_S: Final = 1.0
+"""So long the watch waits for another's write: there is none but a mark of the owner's, now and then."""
+BESIDE_WAIT_S: Final = 10.0
+"""So long those beside it wait for the watch."""
+
 _ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)  # of damaged files some words can't be decoded
 _MANY: Final = 16
-_LOG_BYTES: Final = 64 * 2**20  # what a long log is cut to once it has been moved
 
 
 class SqliteStore(Store):
-    """A store in a file, which is made where there is none, for its owner's eyes only (0600)."""
+    """A store in a file, which is made where there is none, for its owner's eyes only (0600).
 
-    def __init__(self, path: Path) -> None:
+    `beside`: opened beside a watch that may be running; made nowhere.
+    """
+
+    def __init__(self, path: Path, *, beside: bool = False) -> None:
         super().__init__()
         self.where = str(path)
         self._lock: sqlite3.Connection | None = None
         self._database: sqlite3.Connection | None = None
         self._checkpoints: Checkpoints | None = None
         try:
-            _make_private(path)
-            lock_path = path.with_name(f"{path.name}-lock")
-            _make_private(lock_path)
-            self._lock = _connect(lock_path)
-            self._take_lock()
-            self._database = _connect(path)
+            if beside:
+                _check_present(path)
+            else:
+                _make_private(path)
+                lock_path = path.with_name(f"{path.name}-lock")
+                _make_private(lock_path)
+                self._lock = _connect(lock_path)
+                self._take_lock()
+            self._database = _connect(path, BESIDE_WAIT_S if beside else WAIT_S)
             self._open()
-            self._checkpoints = Checkpoints(path)
+            if beside:
+                self._database.execute("PRAGMA synchronous = FULL")  # few writes, and nobody flushes them
+            else:
+                self._checkpoints = Checkpoints(path)
         except (*_ERRORS, OSError) as error:
             self.close()
             raise self._error(error) from error
@@ -83,12 +96,12 @@ class SqliteStore(Store):
             )
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA wal_autocheckpoint = 0")  # `Checkpoints` does it
-        database.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+        database.execute(f"PRAGMA journal_size_limit = {SHORT_LOG_BYTES}")
         if not tables:
             with self.transaction():
                 self._create(TYPES)
                 self._change(f"PRAGMA application_id = {APPLICATION_ID}")
-        self._check_schema()
+        self._check_schema(TYPES)
 
     def _connected(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
         if connection is None:
@@ -166,9 +179,17 @@ def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    # no implicit transactions; the writer's lock is ours, so nobody needs to be waited for long
-    return sqlite3.connect(path, isolation_level=None, timeout=1.0)
+def _check_present(path: Path) -> None:
+    if not path.is_file() or not path.stat().st_size:
+        raise StateError(
+            f"expected the store of a watch, found none at {path}: give the settings that the watch is "
+            "started with (--config), or its store (--store)"
+        )
+
+
+def _connect(path: Path, wait_s: float = WAIT_S) -> sqlite3.Connection:
+    # no implicit transactions
+    return sqlite3.connect(path, isolation_level=None, timeout=wait_s)
 
 
 def _explain(error: Exception) -> str:

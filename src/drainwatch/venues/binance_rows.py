@@ -62,6 +62,22 @@ def number(text: str, what: str, above: float = -HUGE) -> str:
     return text
 
 
+def _all_plain(price: str, amount: str, cost: str | None, fee: str | None) -> bool:
+    """Say by one look whether all four are as they nearly always are; else `number` looks at each."""
+    together = f"{price}{amount}{cost or ''}{fee or ''}"
+    if not (len(together) < 160 and together.isascii() and together.replace(".", "").isdigit()):
+        return False
+    try:
+        return (
+            0.0 < float(price) < HUGE
+            and 0.0 < float(amount) < HUGE
+            and (cost is None or 0.0 < float(cost) < HUGE)
+            and (fee is None or float(fee) < HUGE)
+        )
+    except ValueError:
+        return False
+
+
 def fill(
     report: ExecutionReport | FuturesOrder,
     types: dict[str, str],
@@ -83,10 +99,14 @@ def fill(
     cost, original = None, ""
     if isinstance(report, ExecutionReport):
         cost, original = report.cost, report.original
-    if cost is not None and float(number(cost, "cost (Y)")) <= 0:
-        # Rounded away: price times amount says more.
-        cost = None
     charged = report.fee if report.fee and report.fee_currency else None
+    if not _all_plain(report.price, report.amount, cost, charged):
+        number(report.price, "price (L)", 0)
+        number(report.amount, "amount (l)", 0)
+        if cost is not None and float(number(cost, "cost (Y)")) <= 0:
+            cost = None  # rounded away: price times amount says more
+        if charged is not None:
+            number(charged, "fee (n)")
     return Fill(
         exchange=exchange,
         account=account,
@@ -94,14 +114,14 @@ def fill(
         id=str(report.trade),
         ts_ns=report.time_ms * MS,
         side=SIDES[report.side],
-        price=number(report.price, "price (L)", 0),
-        amount=number(report.amount, "amount (l)", 0),
+        price=report.price,
+        amount=report.amount,
         cost=cost,
         order=str(report.order),
         client_order_id=original or report.client or None,
         type=types.get(report.type),
         taker_or_maker="maker" if report.maker else "taker",
-        fee_cost=None if charged is None else number(charged, "fee (n)"),
+        fee_cost=charged,
         fee_currency=None if charged is None else report.fee_currency,
         forced=forced,
     )

@@ -13,6 +13,8 @@ from drainwatch.errors import KeyRefusedError, VenueError
 _NUMBER = re.compile(r'"(?:code|retCode|ret_code|err_code|sCode|errno)"\s*:\s*"?(-?\d{1,9})"?')
 
 _BINANCE_REVOKED = "-2015"
+_KRAKEN_SIGNATURE = "EAPI:Invalid signature"
+"""Which ccxt takes for any refusal: the secret isn't that of the key."""
 
 _WORDS = (
     # The first that an error is an instance of, by the name of ccxt's class.
@@ -49,6 +51,8 @@ def error_of(error: BaseException, exchange: str, what: str) -> VenueError:
     if isinstance(error, VenueError):
         return error
     names = {cls.__name__ for cls in type(error).__mro__}
+    if _KRAKEN_SIGNATURE in str(error)[:20_000]:
+        names.add("AuthenticationError")
     problem, advice = next(
         ((problem, advice) for name, problem, advice in _WORDS if name in names),
         ("the answer isn't as the exchange's documents say", "try again, else report this"),

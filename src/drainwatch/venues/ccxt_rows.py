@@ -13,8 +13,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
+
 from drainwatch.events import NS_PER_MS
 from drainwatch.rows import Balance, Candle, Fill, Market, Quote, Trade
+from drainwatch.venues.binance_messages import ExecutionReport
 from drainwatch.venues.protocol import BadMessage
 
 _SIDES = ("buy", "sell")
@@ -83,6 +86,8 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
     ):
         return BadMessage(stream, problem or "", excerpt(trade))
     info = inner_info(trade.get("info"))
+    if exchange.startswith(_SHORT_KEYS) and (damage := _damage(info)) is not None:
+        return BadMessage(stream, damage, excerpt(trade))
     fee_cost, fee_currency = _fee(trade, info, exchange)
     role = _one_of(trade.get("takerOrMaker"), ("taker", "maker"))
     order = _text(trade.get("order"))
@@ -109,6 +114,20 @@ def fill_of(trade: object, exchange: str, account: str) -> Fill | BadMessage:
         mark=next((mark for key in _MARKS if (mark := _positive(info.get(key))) is not None), None),
         forced=_forced(info, exchange, role, symbol),
     )
+
+
+def _damage(info: Mapping[str, Any]) -> str | None:
+    """Say what of an execution report isn't as Binance writes it; None: nothing, or it is none.
+
+    Where the execution's own price or amount is absent, ccxt takes the whole order's.
+    """
+    if info.get("e") != "executionReport":
+        return None
+    try:
+        msgspec.convert(info, ExecutionReport)
+    except msgspec.ValidationError as error:
+        return f"expected an execution report: {error}"
+    return None
 
 
 def trade_of(trade: object, exchange: str, symbol: str) -> Trade | BadMessage:

@@ -101,6 +101,7 @@ class CcxtStream:
         self._looked_ns = self._since_ns
         self._moved: set[str] = set()
         self._refused = False
+        self._lack_told: NoticeKind | None = None
         self._unlisted_tried: set[str] = set()
 
     @property
@@ -387,13 +388,18 @@ class CcxtStream:
                 await self._look_at_balances(found)
             except VenueError as error:
                 kind = NoticeKind.KEY_REFUSED if isinstance(error, KeyRefusedError) else NoticeKind.GAP
-                self._notice(
-                    kind,
-                    f"{error}. Fills since then may be missing until it works again.",
-                    since_ns=self._since_ns,
-                    until_ns=began_ns,
-                )
-                return found
+                if kind is not self._lack_told:
+                    self._lack_told = kind
+                    self._notice(
+                        kind,
+                        f"{error}. Fills since then may be missing until it works again.",
+                        since_ns=self._since_ns,
+                        until_ns=began_ns,
+                    )
+                if kind is NoticeKind.GAP:
+                    self._asked.set()  # soon: on time may be minutes away
+            else:
+                self._lack_told = None
             return found
 
     async def _look_at_balances(self, found: list[Fill]) -> None:

@@ -14,19 +14,18 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from drainwatch.errors import DrainwatchError, KeyRefusedError
 from drainwatch.notices import Notice, NoticeKind
 from drainwatch.tape import FrameRecorder, Strand
+from drainwatch.venues.line import LONGEST, Line
 from drainwatch.venues.ports import Clock, Sink
 from drainwatch.venues.protocol import StreamProtocol, StreamSource
 from drainwatch.venues.session import Counts, End, Session, Times
 
 _NS = 1_000_000_000
-_MAX_FRAME = 16 << 20
-_QUEUE = 64
 _LONGEST_PEACE_S = 600.0
 _TOKEN = re.compile(r"[\w+/=.-]{24,}")
 # At debug level the library logs every frame and every address, keys included: it may not, at any level.
@@ -166,21 +165,23 @@ class Connection:
         end.reason = _scrubbed(end.reason, protocol)
         return end
 
-    async def _connect(self, protocol: StreamProtocol) -> ClientConnection:
+    async def _connect(self, protocol: StreamProtocol) -> Line:
         if self._recorder is not None:
             for token in _tokens(protocol):
                 self._recorder.hide(token)
-        return await connect(
+        line = await connect(
             protocol.url,
+            create_connection=Line,
             additional_headers=dict(protocol.headers),
             compression=None,
             open_timeout=self._times.open_s,
             close_timeout=self._times.close_s,
             ping_interval=None,  # `Session` does it better
-            max_size=_MAX_FRAME,
-            max_queue=_QUEUE,
+            max_size=LONGEST,
             logger=_MUTE,
         )
+        assert isinstance(line, Line)  # noqa: S101 - for the type checker
+        return line
 
     # --- what is said -------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ opens the socket, sends what it is told to send, hands every frame to `take`, ca
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from drainwatch.notices import Notice
 from drainwatch.rows import Market, Row
@@ -42,18 +44,17 @@ class BadMessage:
     """The first 500 bytes. Private frames hold no secrets, but are shown to the owner alone."""
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """What came of a frame, or of the time."""
 
-    rows: list[Row] = field(default_factory=list)
-    send: list[str] = field(default_factory=list)
+    rows: list[Row] = []
+    send: list[str] = []
     """Frames to send now, in this order: answers to pings, a subscription after a login."""
-    notices: list[Notice] = field(default_factory=list)
-    bad: list[BadMessage] = field(default_factory=list)
-    symbols: set[str] = field(default_factory=set)
+    notices: list[Notice] = []
+    bad: list[BadMessage] = []
+    symbols: set[str] = set()
     """Unified symbols that turned up and aren't subscribed to."""
-    unlisted: set[str] = field(default_factory=set)
+    unlisted: set[str] = set()
     """The venue's names of markets that aren't in `Symbols`: the list must be read anew. Their fills wait."""
     ready: bool = False
     """The subscription now stands: whatever is missed from here on is a gap. The back-fill starts here."""

@@ -1,4 +1,4 @@
-"""What is asked of a venue rather than streamed, through ccxt: markets, missed fills, balances, rights."""
+"""What is asked of a venue rather than streamed, through ccxt: markets, missed fills, balances, keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from drainwatch.venues.ccxt_rows import balances_of, candle_of, fill_of, market_
 from drainwatch.venues.ccxt_table import make
 from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import BadMessage, Credentials
-from drainwatch.venues.rights import METHODS, Rights, rights_of
 
 OVERLAP_NS = 60 * NS_PER_S
 """Fills are asked for from so long before what was asked: a venue lists them late, and clocks differ."""
@@ -194,13 +193,17 @@ class Rest:
             return None
         return there_ms * NS_PER_MS - (before_ns + after_ns) // 2
 
-    async def rights(self) -> Rights | None:
-        """Give what the key may do; None if this venue can't be asked."""
-        method = METHODS.get(self.exchange_id)
-        if method is None or self._credentials is None:
-            return None
-        reply = await self._ask("asking what the key may do", getattr(self.exchange, method))
-        return rights_of(self.exchange_id, reply, self._credentials.key)
+    async def raw(self, method: str, params: Mapping[str, Any], what: str) -> Any:
+        """Give the venue's own reply to one of ccxt's methods; it may hold what is secret.
+
+        `what` is what is being done, as a phrase: `asking what the key may do`.
+        """
+        call = getattr(self.exchange, method, None)
+        if call is None:
+            raise VenueError(
+                f"{self.exchange_id}: expected ccxt to know {method}, found it doesn't; update it"
+            )
+        return await self._ask(what, lambda: call(dict(params)))
 
     async def listen_key(self, method: str, key: str = "") -> str:
         """Make (`POST`), keep alive (`PUT`) or end (`DELETE`) the listen key of Binance's futures stream.

@@ -1,7 +1,8 @@
 """One websocket connection from its opening to its end: frames to the protocol, its answers back.
 
-Nothing here waits with a time limit on the socket's next frame, which is how frames get lost; frames are
-read by a task of their own, in bunches, and time passes in others.
+Nothing here waits with a time limit on the socket's next frame, which is how frames get lost. Frames are
+taken where they are read (`line`), those that were read at once in one bunch, unless the consumer is
+behind; time passes in tasks.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import msgspec
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from drainwatch.errors import KeyRefusedError
 from drainwatch.notices import Notice
-from drainwatch.rows import Row
+from drainwatch.rows import Fill, Row
 from drainwatch.tape import ROWS, FrameRecorder, Strand
+from drainwatch.venues.line import Line, Rest, begin
 from drainwatch.venues.ports import Clock, Sink
 from drainwatch.venues.protocol import BadMessage, Reading, StreamProtocol, StreamSource
 
 _NS = 1_000_000_000
 _BUNCH = 1024
-_BUNCH_NS = 20_000_000
-_WAITING_FRAMES = 8192
+_FEW = 4
+"""Of so few frames a fill is handed over before the next is read: what follows it is of its wake."""
+_WAITING_FRAMES = 4096
 _WAITING_BYTES = 8 << 20
 _WAITING_ANSWERS = 10_000
 _SHOWN_BYTES = 500
@@ -95,12 +97,13 @@ class End:
 
 @dataclass(slots=True)
 class _Bunch:
-    """Frames that came together; all count as received when the first was."""
+    """Frames that were read together."""
 
     received_ns: int
     frames: list[bytes] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     """Of a tick, told before those of the frames."""
+    n_bytes: int = 0
 
 
 class Session:
@@ -127,7 +130,7 @@ class Session:
 
     def __init__(
         self,
-        socket: ClientConnection,
+        socket: Line,
         protocol: StreamProtocol,
         source: StreamSource,
         sink: Sink,
@@ -157,10 +160,16 @@ class Session:
         self._bunches: deque[_Bunch] = deque()
         self._waiting = 0
         self._waiting_bytes = 0
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
+        self._taking = False
+        """Whether a bunch is being taken; others wait."""
         self._full = False
+        """Whether reading is paused."""
         self._over = False
+        self._given_up = False
+        """Whether nobody carries it any more, though the socket may not be closed yet."""
+        self._done = asyncio.Event()
+        self._error: Exception | None = None
+        """What the sink raised."""
         self._heard_at = self._loop.time()
         self._answers: deque[str] = deque()
         self._signatures: list[bytes] = []
@@ -183,16 +192,20 @@ class Session:
                 self._open(wanted)
                 tasks += [
                     self._group.create_task(work())
-                    for work in (self._read, self._send, self._keep_alive, self._tick, self._expect_ready)
+                    for work in (self._end_with, self._send, self._keep_alive, self._tick, self._expect_ready)
                 ]
+                self._socket.listen(self._read, self._clock.now_ns)
                 try:
-                    await self._hear()
+                    await self._done.wait()
+                    if self._error is not None:
+                        raise self._error
                 finally:
                     await self._socket.close()
                     for task in [*tasks, self._renewing, self._closing]:
                         if task is not None:
                             task.cancel()
         finally:
+            self._given_up = True
             end = self._end or End("it was given up")
             if self._recorder is not None:
                 self._recorder.closed(self._protocol.stream, self._clock.now_ns(), end.reason)
@@ -233,61 +246,80 @@ class Session:
 
     # --- frames in --------------------------------------------------------------------------------
 
-    async def _read(self) -> None:
-        """Fill bunches, as far as the consumer leaves room; beyond that the network must wait."""
-        receive = self._socket.recv
-        now = self._clock.now_ns
+    def _read(self, frames: list[bytes], received_ns: int) -> None:
+        """Take frames that were read together."""
+        if self._given_up:
+            return
+        self._heard_at = self._loop.time()
+        for at in range(0, len(frames), _BUNCH):
+            self._put(_Bunch(received_ns, frames[at : at + _BUNCH]))
+        self._heard_at = self._loop.time()  # while they were taken nobody could be heard
+
+    def _put(self, bunch: _Bunch) -> None:
+        """Take a bunch now, or when those before it are taken; beyond a measure the network must wait."""
+        self._bunches.append(bunch)
+        self._waiting += len(bunch.frames)
+        bunch.n_bytes = sum(map(len, bunch.frames))
+        self._waiting_bytes += bunch.n_bytes
+        if self._taking:
+            if self._waiting >= _WAITING_FRAMES or self._waiting_bytes >= _WAITING_BYTES:
+                self._full = True
+                self._socket.transport.pause_reading()
+            return
+        self._taking = True
         try:
-            while True:
-                frame = await receive(decode=False)
-                received_ns = now()
-                bunch = self._bunches[-1] if self._bunches else None
-                if (
-                    bunch is None
-                    or len(bunch.frames) >= _BUNCH
-                    or received_ns - bunch.received_ns > _BUNCH_NS
-                ):
-                    bunch = _Bunch(received_ns)
-                    self._bunches.append(bunch)
-                    self._heard_at = self._loop.time()
-                    self._arrived.set()
-                bunch.frames.append(frame)
-                self._waiting += 1
-                self._waiting_bytes += len(frame)
-                while self._waiting >= _WAITING_FRAMES or self._waiting_bytes >= _WAITING_BYTES:
-                    self._full = True
-                    self._room.clear()
-                    await self._room.wait()
-                    self._heard_at = self._loop.time()
-                self._full = False
-        except ConnectionClosed as error:
-            if self._end is None:
-                self._end = _how(error)
-        finally:
-            self._over = True
-            self._arrived.set()
+            rest = begin(self._hear())
+        except Exception as error:  # noqa: BLE001 - for whoever carries this
+            self._fail(error)
+        else:
+            if rest is None:
+                self._taking = False
+            else:
+                self._group.create_task(self._hear_rest(rest))
 
     async def _hear(self) -> None:
-        """Hand over what came, bunch by bunch, until the connection is over."""
-        while True:
-            while self._bunches:
-                bunch = self._bunches.popleft()
-                await self._take(bunch)
-                self._waiting -= len(bunch.frames)
-                self._waiting_bytes -= sum(map(len, bunch.frames))
-                self._room.set()
-            if self._over:
-                return
-            self._arrived.clear()
-            await self._arrived.wait()
+        """Hand over what came, bunch by bunch."""
+        while self._bunches:
+            bunch = self._bunches.popleft()
+            await self._take(bunch)
+            self._waiting -= len(bunch.frames)
+            self._waiting_bytes -= bunch.n_bytes
+            if self._full and not self._over:
+                self._full = False
+                self._heard_at = self._loop.time()
+                self._socket.transport.resume_reading()
+        if self._over:
+            self._done.set()
+
+    async def _hear_rest(self, rest: Rest) -> None:
+        """Go on hearing once the sink takes more."""
+        try:
+            await rest
+        except Exception as error:  # noqa: BLE001 - as in `_put`
+            self._fail(error)
+        else:
+            self._taking = False
+
+    def _fail(self, error: Exception) -> None:
+        self._error = error
+        self._done.set()
+
+    async def _end_with(self) -> None:
+        """Know when the connection is over."""
+        await self._socket.wait_closed()
+        if self._end is None:
+            self._end = _how(self._socket.protocol.close_exc)
+        self._over = True
+        if not self._taking:
+            self._done.set()
 
     async def _take(self, bunch: _Bunch) -> None:
         rows, received_ns = bunch.rows, bunch.received_ns
         take, counts = self._protocol.take, self._counts
+        few = len(bunch.frames) <= _FEW
         if rows and self._recorder is not None:  # they came in no frame
             self._recorder.record(self._protocol.stream, received_ns, msgspec.json.encode(rows), ROWS)
         for frame in bunch.frames:
-            counts.bytes += len(frame)
             if self._recorder is not None:
                 self._recorder.record(self._protocol.stream, received_ns, self._unsigned(frame))
             try:
@@ -297,12 +329,14 @@ class Session:
                 continue
             rows += reading.rows
             self._do_all(reading)
-            if reading.ready:
+            if reading.ready or (few and reading.rows and type(reading.rows[-1]) is Fill):
                 await self._hand_over(rows, received_ns)
                 rows = []
+            if reading.ready:
                 self._stand()
         if bunch.frames:
             counts.frames += len(bunch.frames)
+            counts.bytes += bunch.n_bytes
             counts.last_frame_ns = received_ns
         await self._hand_over(rows, received_ns)
 
@@ -323,8 +357,7 @@ class Session:
         if reading is None:
             return
         if reading.rows:
-            self._bunches.append(_Bunch(self._clock.now_ns(), rows=reading.rows))
-            self._arrived.set()
+            self._put(_Bunch(self._clock.now_ns(), rows=reading.rows))
         self._do_all(reading)
         if reading.ready:
             self._stand()

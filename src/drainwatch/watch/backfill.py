@@ -94,6 +94,8 @@ class Backfill:
         self._doubted = asyncio.Event()
         self._told: OrderedDict[tuple[str, str, str, str, str | None, str], int] = OrderedDict()
         self._explained: set[str] = set()
+        self._explained_by: set[tuple[str, str | None]] = set()
+        """Symbols and fee currencies whose fills are in it already."""
         self._looked = self._remembered_look()
         self._unlisted_tried: set[str] = set()
         self._undiscovered_told = False
@@ -109,7 +111,11 @@ class Backfill:
         key = fill.key
         if key not in self._told:
             self._told[key] = fill.ts_ns
-            self._explained |= explained([fill], self._markets)
+            moved = fill.symbol, fill.fee_currency
+            if moved not in self._explained_by:
+                self._explained |= explained([fill], self._markets)
+                if fill.symbol in self._markets:
+                    self._explained_by.add(moved)
             if len(self._told) > MOST_TOLD:
                 self._told.popitem(last=False)
 
@@ -250,6 +256,7 @@ class Backfill:
                 return []
         self._undiscovered_told = False
         self._looked, self._explained = _Looked(now_ns, totals), set()
+        self._explained_by.clear()
         if fills:
             await self._deliver(fills)
         return fills

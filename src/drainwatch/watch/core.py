@@ -7,8 +7,9 @@ nothing. A snapshot now and then saves reading the whole journal again.
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
@@ -19,26 +20,26 @@ from drainwatch.engine import Block, Engine
 from drainwatch.errors import StateError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.fair import SOURCES
+from drainwatch.incidents import Incident, Member
 from drainwatch.kernel import JUDGED
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
+from drainwatch.store import Judgement
+from drainwatch.watch.around import Around
 from drainwatch.watch.encoding import batch_of, unfit
+from drainwatch.watch.entries import read_entry
 from drainwatch.watch.intake import HOLD_BACK_NS, ROWS_LAST, WAIT_NS, Intake, Remembered, sort_key
 
 JOURNAL_VERSION: Final = 1
 
+LARGE: Final = 100
+"""Fills from which on an incident is large: all of them are written whenever it is kept."""
+GROWN_EVERY_NS: Final = NS_PER_S
+"""A large incident that only grew is kept and told so often at most."""
+
 Key = tuple[str, str, str, str, str | None, str]
 """Of a fill: `rows.Fill.key`."""
-Entry = list[tuple[int, Row]] | int
-"""Of the journal: rows with the times at which they count, ns; or a time until which nothing happened."""
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[tuple[int, Row]] | int)
-
-
-def read_entry(content: bytes) -> Entry:
-    """Read an entry of the journal."""
-    entry: Entry = _decoder.decode(content)
-    return entry
 
 
 class Keeper(Protocol):
@@ -67,6 +68,18 @@ class Keeper(Protocol):
 
     def incidents(self) -> list[dict[str, Any]]:
         """Give all incidents in order of `alerted_at`."""
+
+    def add_judgements(self, judgements: Iterable[Judgement]) -> None:
+        """Keep how fills of incidents were judged."""
+
+    def judgements(self, incident: str) -> list[Judgement]:
+        """Give how the fills of an incident were judged."""
+
+    def hold_entries(self, first: int, last: int) -> None:
+        """Never drop the journal's entries from `first` to `last`."""
+
+    def entry_after(self, number: int) -> tuple[int, bytes] | None:
+        """Give the first entry whose number is above `number`; None where there is none."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -124,7 +137,7 @@ class Core:
         Where everything is kept.
     post
         Called within the transaction that keeps an incident, with the incident and what it was when it
-        was last told (None: new): puts into the outbox what is to be said.
+        was last kept (None: new): puts into the outbox what is to be said and done.
     logged, followed, hold_back_ns, wait_ns
         As `Intake` takes them.
     whole_journal
@@ -154,12 +167,18 @@ class Core:
         self.intake = self._new_intake()
         self._untaken: list[tuple[int, Row]] = []
         self._outcome = Outcome()
-        self._unkept: list[dict[str, Any]] = []
-        """Incidents that the store couldn't take."""
+        self._unkept: dict[str, Incident] = {}
+        """Incidents that changed since they were kept."""
+        self._kept_ns: dict[str, int] = {}
+        """When open incidents were last kept."""
+        self._joined: list[Member] = []
+        """Fills of incidents whose judgements aren't kept yet."""
+        self._around = Around(store)
         self._doubtful = False
         """Whether it isn't known if the last entry got into the journal."""
         self._last_ns = 0
         self._told: dict[str, dict[str, Any]] = {}
+        """Incidents as they were last kept."""
         self.on_turn: Callable[[int, list[Key]], None] | None = None
         """Called with the time of each `judge` that did something, and with the fills left out as known."""
         self.on_block: Callable[[Block], None] | None = None
@@ -202,7 +221,7 @@ class Core:
         """
         did = False
         repeated: list[Key] = []
-        self._keep_rest()
+        self._keep_rest(now_ns)
         try:
             if self._doubtful:
                 self._take_kept()
@@ -222,7 +241,7 @@ class Core:
             if did and self.on_turn is not None:
                 self.on_turn(now_ns, repeated)
         with suppress(StateError):  # the next call begins with that; these verdicts count already
-            self._keep_rest()
+            self._keep_rest(now_ns)
         outcome, self._outcome = self._outcome, Outcome()
         return outcome
 
@@ -274,7 +293,8 @@ class Core:
                 at += len(block.fills)
                 if self.on_block is not None:
                     self.on_block(block)
-        self._unkept += [incident.to_dict() for incident in changed]
+        self._unkept.update((incident.id, incident) for incident in changed)
+        self._joined += self._engine.take_joined()
 
     def _pass(self, until_ns: int) -> None:
         """Let time pass: quiet incidents are closed, and what comes later counts later.
@@ -291,21 +311,52 @@ class Core:
     def _advance(self, until_ns: int) -> None:
         self._engine.advance(until_ns)
         _, changed = self._engine.take_outputs()
-        self._unkept += [incident.to_dict() for incident in changed]
+        self._unkept.update((incident.id, incident) for incident in changed)
 
-    def _keep_rest(self) -> None:
-        """Keep and post incidents that are new or changed."""
-        if not self._unkept:
+    def _keep_rest(self, now_ns: int | None = None) -> None:
+        """Keep and post incidents that are new or changed: those that are due, or all.
+
+        That a large one grew may wait a moment, as it is after the last snapshot in any case: judged again,
+        it grows again. Else a drain of thousands of fills would be written thousands of times.
+        """
+        due = [i for i in self._unkept.values() if now_ns is None or self._is_due(i, now_ns)]
+        if not due:
             return
+        kept = [incident.to_dict() for incident in due]
         with self._store.transaction():
-            for incident in self._unkept:
+            if self._joined:
+                self._store.add_judgements(map(judgement_of, self._joined))
+            for incident in kept:
                 self._store.save_incident(incident)
                 if self._post is not None:
                     self._post(incident, self._told.get(incident["id"]))
-        kept, self._unkept = self._unkept, []
+        self._around.add(self._joined)
+        self._joined = []
         for incident in kept:
-            self._told[incident["id"]] = incident
+            name = incident["id"]
+            del self._unkept[name]
+            self._told[name] = incident
+            if incident["closed_at"] is not None:
+                self._kept_ns.pop(name, None)
+            elif now_ns is not None:
+                self._kept_ns[name] = now_ns
         self._outcome.incidents += kept
+
+    @property
+    def fresh(self) -> list[Verdict]:
+        """Verdicts that `judge` hasn't given yet: those of what it is about to tell."""
+        return self._outcome.verdicts
+
+    def _is_due(self, incident: Incident, now_ns: int) -> bool:
+        """Whether an incident is to be kept now: it says something new, is small, or has waited."""
+        told = self._told.get(incident.id)
+        return (
+            told is None
+            or len(incident.fills) < LARGE
+            or incident.closed_ns is not None
+            or (incident.escalated_ns is not None and told["escalated_at"] is None)
+            or now_ns - self._kept_ns.get(incident.id, 0) >= GROWN_EVERY_NS
+        )
 
     def oldest_unkept_ns(self, account: str) -> int | None:
         """Time of the oldest fill of an account that isn't in the journal yet; None: all are."""
@@ -315,10 +366,13 @@ class Core:
 
     def next_ns(self) -> int | None:
         """When `judge` has something to do though nothing comes in."""
-        if self._unkept or self._doubtful:
+        if self._doubtful:
             return 0
         deadline = self._engine.next_deadline()
         soonest = self.intake.next_ns()
+        if self._unkept:
+            due = min(self._kept_ns.get(name, 0) + GROWN_EVERY_NS for name in self._unkept)
+            soonest = due if soonest is None else min(soonest, due)
         if deadline is None:
             return soonest
         deadline += self._hold_back_ns
@@ -343,6 +397,9 @@ class Core:
             self.journalled = number
             break
         self._told = {incident["id"]: incident for incident in self._store.incidents()}
+        for name, incident in self._told.items():
+            if incident["closed_at"] is None:
+                self._around.recall(self._store.judgements(name), self._last_ns)
         last_ns, last_fill = self._last_ns, ROWS_LAST
         self.intake = self._new_intake()
         count = 0
@@ -364,11 +421,12 @@ class Core:
                 self._advance(entry)
             else:
                 self._feed(entry)
-            self._keep_rest()
+            self._keep_rest(last_ns)
             self.journalled = number
             count += 1
             if on_step is not None:
                 on_step(count)
+        self._keep_rest()
         self._outcome = Outcome()
         self.intake.resume(Remembered(last_ns, last_fill, sorted(self.heard()), [], []))
         return count
@@ -383,9 +441,11 @@ class Core:
         state = self._engine.snapshot()
         head = self.intake.last_ns.to_bytes(8, "little")
         with self._store.transaction():
+            self._around.hold(self.journalled)
             self._store.save_snapshot(
                 self.journalled, bytes([JOURNAL_VERSION]) + head + state, whole_journal=self._whole_journal
             )
+        self._around.forget(self.intake.last_ns)
 
     def _restore(self, snapshot: bytes) -> None:
         if snapshot[:1] != bytes([JOURNAL_VERSION]):
@@ -473,6 +533,28 @@ def _unpacker(*wanted: str) -> struct.Struct:
         form += "x" * (offset - end) + {8: "d", 1: "b"}[size]
         end = offset + size
     return struct.Struct(form + "x" * (JUDGED.itemsize - end))
+
+
+def judgement_of(member: Member) -> Judgement:
+    """How a fill of an incident was judged, as the store keeps it."""
+    said, loss = member.judgement, member.loss
+    return Judgement(
+        incident=member.incident,
+        key=(member.exchange, member.account, *member.key),
+        at_ns=member.at_ns,
+        fair=_known(said.fair) if said else None,
+        source=said.source if said else "none",
+        deviation_bps=_known(said.deviation_bps) if said else None,
+        score=_known(said.score) if said else None,
+        flagged=said.flagged if said else False,
+        loss=loss.quote if loss else None,
+        fee=loss.fee if loss else None,
+        currency=loss.currency if loss else "",
+    )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 _SAID: Final = _unpacker(

@@ -197,13 +197,14 @@ def batch_of(names: Names, timed: Sequence[tuple[int, Row]]) -> Batch:
     fills: list[Fill] = []
     times: list[int] = []
     for ts_ns, row in timed:
-        if isinstance(row, Fill):
-            fills.append(row)
+        kind = type(row)
+        if kind is Fill:
+            fills.append(row)  # type: ignore[arg-type]
             times.append(ts_ns)
-        elif isinstance(row, Market):
-            names.add_market(market_of(row))
+        elif kind is Market:
+            names.add_market(market_of(row))  # type: ignore[arg-type]
         else:
-            market_rows.append(_PACK_ROW(*_ROWS[type(row)](names, ts_ns, row)))
+            market_rows.append(_PACK_ROW(*_ROWS[kind](names, ts_ns, row)))
     n = len(fills)
     ids, orders = np.empty(n, object), np.empty(n, object)
     for i, fill in enumerate(fills):
@@ -379,24 +380,27 @@ def order_of(names: Names, rows: Sequence[Row]) -> list[int]:
     places = range(len(rows))
     if len(set(whats)) == len(whats):
         return sorted(places, key=whats.__getitem__)
+    ranked = [(what, _rank(row)) for what, row in zip(whats, rows, strict=True)]
+    counts = Counter(ranked)
+    if len(counts) == len(rows):  # prints with ids, as a rule: their content decides nothing
+        return sorted(places, key=ranked.__getitem__)
     if len(rows) >= MANY:
-        return _order_of_many(names, rows, whats)
-    alike = {what for what, count in Counter(whats).items() if count > 1}
+        return _order_of_many(names, rows, ranked)
     keys = [
-        (what, *(_rank_and_content(names, row) if what in alike else (0, 0)))
-        for what, row in zip(whats, rows, strict=True)
+        (place, _content(names, row) if counts[place] > 1 else 0)
+        for place, row in zip(ranked, rows, strict=True)
     ]
     return sorted(places, key=keys.__getitem__)
 
 
-def _order_of_many(names: Names, rows: Sequence[Row], whats: Sequence[int]) -> list[int]:
+def _order_of_many(names: Names, rows: Sequence[Row], ranked: Sequence[tuple[int, int]]) -> list[int]:
     events = _records([_PACK_ROW(*_ROWS[type(row)](names, 0, row)) for row in rows], ROW)
     content = np.zeros(len(rows), np.uint64)
     for kind in np.unique(events["kind"]).tolist():
         of_kind = np.flatnonzero(events["kind"] == kind)
         content[of_kind] = _contents(events[of_kind])
-    rank = np.array([_rank(row) for row in rows], np.uint64)
-    return [int(i) for i in np.lexsort((content, rank, np.array(whats, np.uint64)))]
+    what, rank = np.array(ranked, np.uint64).T
+    return [int(i) for i in np.lexsort((content, rank, what))]
 
 
 _FOLDED: Final = {
@@ -417,13 +421,13 @@ def _contents(events: NDArray[np.void]) -> NDArray[np.uint64]:
     return content
 
 
-def _rank_and_content(names: Names, row: Row) -> tuple[int, int]:
-    """What orders rows of one kind, thing and time, as `normalise` makes it."""
+def _content(names: Names, row: Row) -> int:
+    """Hash of the content of one row, as `normalise` makes it."""
     if type(row) is Quote:  # the usual case
         numbers = _number(row.bid), _number(row.ask), _number(row.bid_size), _number(row.ask_size)
-        return _NO_RANK, fold_words(np.array(numbers).view(np.uint64))
+        return fold_words(np.array(numbers).view(np.uint64))
     event = _records([_PACK_ROW(*_ROWS[type(row)](names, 0, row))], ROW)
-    return _rank(row), int(_contents(event)[0])
+    return int(_contents(event)[0])
 
 
 def _rank(row: Row) -> int:

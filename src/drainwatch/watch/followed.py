@@ -127,16 +127,17 @@ class Followed:
         told: list[Row] = []
         new: set[str] = set()
         for row in rows:
-            if isinstance(row, Market):
-                self._markets[row.symbol] = row
-                continue
-            if isinstance(row, Fill):
+            if type(row) is Fill:
                 if row.account != self.name:
                     continue
-                told += self._tell_market(row.symbol)
+                if row.symbol not in self._told_markets:
+                    told += self._tell_market(row.symbol)
                 if row.symbol not in self._traded:
                     new.add(row.symbol)
                 self._backfill.told(row)
+            elif type(row) is Market:
+                self._markets[row.symbol] = row
+                continue
             out.append(row)
         if new:
             self.seen(self.exchange, new)

@@ -72,6 +72,21 @@ class StreamStatus(Struct, kw_only=True):
     reconnects: int = 0
 
 
+class ResponseStatus(Struct, kw_only=True):
+    """One response hook, since the start of the watch."""
+
+    name: str
+    kind: str
+    dry_run: bool
+    last: str = ""
+    """How it ended the last time; empty: it hasn't run."""
+    last_ns: int | None = None
+    text: str = ""
+    """What came of it then."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How often it ended how."""
+
+
 class Status(Struct, kw_only=True):
     """The watch as a whole. Counts are since its start."""
 
@@ -99,6 +114,7 @@ class Status(Struct, kw_only=True):
     outbox_waiting: int = 0
     outbox_failed: int = 0
     """Alerts given up on."""
+    responses: list[ResponseStatus] = field(default_factory=list)
     judging: Latency = field(default_factory=Latency)
     """From a fill's arrival to its verdict."""
     journal: Latency = field(default_factory=Latency)
@@ -137,6 +153,17 @@ def health(status: Status) -> dict[str, Any]:
                 "deaf": stream.deaf,
             }
             for stream in status.streams
+        ],
+        "responses": [
+            {
+                "name": response.name,
+                "kind": response.kind,
+                "dry_run": response.dry_run,
+                "last": response.last or None,
+                "last_s": _age_s(status.now_ns, response.last_ns),
+                "text": response.text,
+            }
+            for response in status.responses
         ],
     }
 
@@ -187,6 +214,13 @@ def metrics(status: Status) -> Iterable[Metric]:
     yield gauge("store_ok", "1 while the store takes rows.", status.store is None)
     yield gauge("outbox_waiting", "Alerts not delivered yet.", status.outbox_waiting)
     yield counter("outbox_failed", "Alerts given up on.", status.outbox_failed)
+    responses = CounterMetricFamily(
+        "drainwatch_responses", "Responses to incidents that have ended.", labels=("name", "state")
+    )
+    for response in status.responses:
+        for state, count in sorted(response.counts.items()):
+            responses.add_metric((response.name, state), count)
+    yield responses
     gauges, counters = GaugeMetricFamily, CounterMetricFamily
     yield by_stream(gauges, "1 while it is connected.", "connected", lambda s: s.connected)
     yield by_stream(gauges, "1 while it may be deaf.", "deaf", lambda s: s.deaf is not None)

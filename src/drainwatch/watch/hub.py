@@ -19,11 +19,14 @@ from typing import Any, Final
 import msgspec
 
 from drainwatch.alerts.channel import Channel
-from drainwatch.alerts.outbox import post_incident, post_notice
+from drainwatch.alerts.decide import Reason
+from drainwatch.alerts.outbox import post_notice
+from drainwatch.alerts.teller import Teller
 from drainwatch.engine import Engine
 from drainwatch.errors import StateError
 from drainwatch.events import NS_PER_S, Names
 from drainwatch.notices import Notice, NoticeKind
+from drainwatch.response.switch import Switch
 from drainwatch.rows import Fill, Row
 from drainwatch.store import Store
 from drainwatch.tape import BEGAN, ROWS, TURN, FrameRecorder
@@ -39,6 +42,8 @@ STALLED_NS: Final = 5 * NS_PER_S
 """Later than this after it came, a fill is judged too late."""
 BAD_AGAIN_NS: Final = 3_600 * NS_PER_S
 """Messages of a stream that aren't understood are told of once an hour."""
+FAILS_AGAIN_NS: Final = 3_600 * NS_PER_S
+"""A store that fails now and then is told of once an hour."""
 RECENT: Final = 50
 DAY_NS: Final = 86_400 * NS_PER_S
 EPOCH: Final = date(1970, 1, 1)
@@ -103,10 +108,15 @@ class Hub:
         **options: Any,
     ) -> None:
         self.store, self.clock = store, clock
-        self._warned, self._alarmed = tuple(warned), tuple(alarmed)
+        self._alarmed = tuple(alarmed)
+        self.teller = Teller(store, warned, alarmed, self._fills_of, self._more_of)
         self.core = Core(make_engine, store, self._post, **options)
         self.listeners: list[Listener] = []
         """Called with each message of the socket out."""
+        self.switch: Switch | None = None
+        """Runs responses; None: there are none."""
+        self.tells_all: Callable[[], bool] = lambda: True
+        """Whether verdicts that aren't flagged are among them: thousands a second in a burst."""
         self.on_post: Callable[[], None] = lambda: None
         """Called when something was put into the outbox."""
         self.started_ns = clock.now_ns()
@@ -116,6 +126,8 @@ class Hub:
         self._unsaid: deque[tuple[str, Notice]] = deque(maxlen=MOST_UNSAID)
         self.told: Counter[str] = Counter()
         """Notices by kind."""
+        self.decided: Counter[Reason] = Counter()
+        """Why incidents were told, or weren't, each time they changed."""
         self.bad_by_stream: Counter[str] = Counter()
         self.judging, self.journal = Latency(), Latency()
         self.days: dict[str, Day] = {}
@@ -127,10 +139,13 @@ class Hub:
         """Open incidents by id."""
         self.failing: str | None = None
         """Why the store doesn't take rows; None: it does."""
+        self.on_failing: Callable[[str | None], None] = lambda _why: None
+        """Called with why the store doesn't take rows, as soon as that is so; and with None when it does."""
         self.tape: FrameRecorder | None = None
         """Set by `record`."""
         self._bad_told: dict[str, int] = {}
         self._stalled_told = False
+        self._failing_ns = self._failing_told_ns = -FAILS_AGAIN_NS
 
     def record(self, tape: FrameRecorder, judged_by: Mapping[str, Any]) -> None:
         """Keep on tape all that judgements come of, from now on.
@@ -164,11 +179,13 @@ class Hub:
         if self.tape is not None and not taped and rows:
             self.tape.record(TAPED, received_ns, msgspec.json.encode(rows), ROWS)
         add = self.core.add
+        heard: tuple[str, str, int] | None = None
         for row in rows:
             why = add(row, received_ns)
             if why is not None:
                 self.bad(BadMessage("rows", why, b""))
-            elif type(row) is Fill:
+            elif type(row) is Fill and heard != (row.exchange, row.account, row.ts_ns):
+                heard = row.exchange, row.account, row.ts_ns  # many in a burst: one of a moment is enough
                 self.silence.heard(Voice(row.exchange, row.account), row.ts_ns)
         self.counts["rows"] += len(rows)
 
@@ -237,9 +254,7 @@ class Hub:
             self._fail(error)
             return Outcome()
         if self.failing is not None:
-            self.failing = None
-            _log.warning("the store takes rows again")
-            self._say_rest()
+            self._recover()
         if outcome.verdicts:
             came_ns = now_ns if received_ns is None else received_ns
             took_ns = self.clock.now_ns() - came_ns
@@ -260,6 +275,7 @@ class Hub:
             if self.failing is not None or (due is not None and due <= now_ns):
                 self.judge()
             self._listen(now_ns)
+            self._remind(now_ns)
 
     def _listen(self, now_ns: int) -> None:
         """Say who has been silent for longer than is usual."""
@@ -274,10 +290,21 @@ class Hub:
             for notice in self.silence.due(now_ns):
                 self.notice(notice)
 
+    def _remind(self, now_ns: int) -> None:
+        """Tell what is due though nothing happened: reminders, and answers to what the owner said."""
+        try:
+            if self.failing is None and self.teller.turn(now_ns):
+                self.on_post()
+        except StateError as error:
+            self._fail(error)
+
     def snapshot(self) -> None:
         """Keep the state, so that the next start need not read the whole journal."""
-        self.core.snapshot()
-        self.store.set_value("silence", self.silence.snapshot())
+        try:
+            self.core.snapshot()
+            self.store.set_value("silence", self.silence.snapshot())
+        except StateError as error:  # the journal has it all: a snapshot only saves time
+            self._fail(error)
 
     def resume(self) -> int:
         """Come back to where the journal ends; gives how many entries were read again."""
@@ -287,13 +314,44 @@ class Hub:
             with contextlib.suppress(StateError):  # of another version: it is learned anew
                 self.silence.restore(usual)
         self.silence.listen(self.clock.now_ns())
-        self.open = {i["id"]: i for i in self.store.incidents() if i["closed_at"] is None}
+        incidents = self.store.incidents()
+        self.open = {i["id"]: i for i in incidents if i["closed_at"] is None}
+        self.teller.resume(incidents, self.clock.now_ns())
+        if self.switch is not None:
+            self.switch.resume(incidents)
         return count
 
     def _fail(self, error: StateError) -> None:
-        if self.failing is None:
-            _log.error("the store doesn't take rows: %s", error)
-        self.failing = str(error)
+        """Note that the store doesn't take rows; what needs no store says so at once, chats when it does."""
+        began, self.failing = self.failing is None, str(error)
+        if not began:
+            return
+        _log.error("the store doesn't take rows: %s", error)
+        self._failing_ns = now_ns = self.clock.now_ns()
+        self.on_failing(self.failing)
+        if now_ns - self._failing_told_ns >= FAILS_AGAIN_NS:
+            self._failing_told_ns = now_ns
+            self._say_store(
+                NoticeKind.STALLED,
+                f"The store doesn't take rows: {error}. Until it does nothing is judged and nobody is "
+                "alerted; what comes meanwhile waits. It is tried again ten times a second.",
+            )
+
+    def _recover(self) -> None:
+        """Note that the store takes rows again, and tell what had to wait for it."""
+        self.failing = None
+        _log.warning("the store takes rows again")
+        self.on_failing(None)
+        self._say_rest()
+        if self._failing_told_ns == self._failing_ns and not self._unsaid:
+            away_s = (self.clock.now_ns() - self._failing_ns) / NS_PER_S
+            self._say_store(
+                NoticeKind.STREAM_BACK,
+                f"The store takes rows again, after {away_s:.0f} s. What came meanwhile is judged now.",
+            )
+
+    def _say_store(self, kind: NoticeKind, text: str) -> None:
+        self.notice(Notice(kind=kind, ts_ns=self.clock.now_ns(), text=text, since_ns=self._failing_ns))
 
     def _note_stall(self, took_ns: int) -> None:
         if took_ns < STALLED_NS:
@@ -331,8 +389,10 @@ class Hub:
         self.counts["flagged"] += n_flagged
         self.counts["blind"] += n_blind
         if self.listeners:
+            every = self.tells_all()
             for verdict in verdicts:
-                self._publish({"type": "verdict", **verdict_of(verdict)})
+                if every or verdict.flagged:
+                    self._publish({"type": "verdict", **verdict_of(verdict)})
 
     def _take_incident(self, incident: dict[str, Any]) -> None:
         known = self.open.get(incident["id"])
@@ -351,10 +411,36 @@ class Hub:
         self._publish({"type": "incident", "what": what, "incident": incident})
         self.on_post()
 
-    def _post(self, incident: dict[str, Any], _before: dict[str, Any] | None) -> None:
-        grave = incident["severity"] == "critical" or incident["escalated_at"] is not None
-        channels = self._alarmed if grave else self._warned
-        post_incident(self.store, channels, incident, self.clock.now_ns())
+    def _post(self, incident: dict[str, Any], before: dict[str, Any] | None) -> None:
+        decision = self.teller.take(incident, self.clock.now_ns())
+        self.decided[decision.reason] += 1
+        if self.switch is not None and decision.reason is not Reason.LIKE_A_FALSE_ALARM:
+            self.switch.note(incident, before)
+
+    def _more_of(self, incident: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what is told of an incident beside the contract's fields: what responses came to."""
+        responses = [] if self.switch is None else self.switch.of(incident["id"])
+        return {"drainwatch_responses": responses} if responses else {}
+
+    def _fills_of(self, incident: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Give those of an incident's fills whose verdicts are remembered."""
+        whose = incident["account"], incident["exchange"]
+        found = [
+            verdict
+            for verdict in (*self.verdicts, *self.core.fresh)
+            if (verdict.fill.account, verdict.fill.exchange) == whose
+        ]
+        keys = {tuple(key.values()) for key in incident["fills"]} if found else set()
+        return [
+            verdict_of(verdict)
+            | {
+                "incident": incident["id"],
+                "price": float(verdict.fill.price),
+                "amount": float(verdict.fill.amount),
+            }
+            for verdict in found
+            if (verdict.fill.symbol, verdict.fill.id, verdict.fill.order, verdict.fill.side) in keys
+        ]
 
     def _publish(self, message: Mapping[str, Any]) -> None:
         for listener in self.listeners:

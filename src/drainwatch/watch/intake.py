@@ -165,21 +165,21 @@ class Intake:
             for key in (row.order, row.client_order_id):
                 if key:
                     self._orders.add((row.account, key))
-        elif isinstance(row, (Quote, Trade, Candle)):
+        elif isinstance(row, (Trade, Quote, Candle)):
             self._priced.add((row.exchange, row.symbol))
-            if isinstance(row, Trade) and row.id:
+            if type(row) is Trade and row.id:
                 self._prints.add((row.exchange, row.symbol, row.id))
 
     def add(self, row: Row, received_ns: int) -> None:
         """Take a row that is fit (`encoding.unfit`)."""
-        if isinstance(row, Fill):
+        if type(row) is Fill:
             at_ns = row.ts_ns - row.ts_ns % US
             self._fills.append(Waiting(at_ns, sort_key(row), received_ns, row))
             return
         if isinstance(row, Market):
             self._markets.append(row)
             return
-        if isinstance(row, Trade) and row.id and (row.exchange, row.symbol, row.id) in self._prints:
+        if type(row) is Trade and row.id and (row.exchange, row.symbol, row.id) in self._prints:
             self.duplicates += 1
             return
         self.remember(row)

@@ -18,8 +18,8 @@ from drainwatch.errors import InputError, StateError
 from drainwatch.rows import Balance, BotOrder, Candle, Fill, Market, Quote, Row, Trade
 from drainwatch.schema import SCHEMA
 from drainwatch.store import Store
-from drainwatch.watch.core import read_entry
 from drainwatch.watch.encoding import US
+from drainwatch.watch.entries import read_entry
 
 TABLES: Final = {
     Fill: "fills",
@@ -98,8 +98,8 @@ def _write(
     begun: set[tuple[str, str]] = set()
     count = 0
     for number, content in store.entries():
-        exported.whole = exported.whole and (count > 0 or number == 1)
         count += 1
+        exported.whole = exported.whole and number == count
         if progress is not None and count % SAY_EVERY == 0:
             progress(count)
         entry = read_entry(content)

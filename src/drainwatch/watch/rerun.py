@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from drainwatch.events import Names
 from drainwatch.model import default_model_path, load_model
 from drainwatch.replay import Judged, ReplaySummary, new_engine, results, take_block
 from drainwatch.rows import Fill, Market, Row
+from drainwatch.store import Judgement
 from drainwatch.tape import Recorded, read_frames
 from drainwatch.venues.catalogue import Streams, native_streams
 from drainwatch.venues.protocol import Credentials, StreamProtocol
@@ -84,6 +85,22 @@ class NothingKept:
     def incidents(self) -> list[dict[str, Any]]:
         """Give none."""
         return []
+
+    def add_judgements(self, judgements: Iterable[Judgement]) -> None:
+        """Keep none."""
+
+    def judgements(self, incident: str) -> list[Judgement]:
+        """Give none."""
+        del incident
+        return []
+
+    def hold_entries(self, first: int, last: int) -> None:
+        """Hold none."""
+
+    def entry_after(self, number: int) -> tuple[int, bytes] | None:
+        """Give none."""
+        del number
+        return None
 
 
 @dataclass(slots=True)

@@ -5,27 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from drainwatch import __version__
 from drainwatch.alerts.delivery import Delivery
 from drainwatch.botlogs.freqtrade import FreqtradeLog
 from drainwatch.botlogs.hummingbot import HummingbotLog
 from drainwatch.botlogs.log import follow
-from drainwatch.config import Account, Settings, channel_of, credentials_of, store_url
+from drainwatch.config import Account, Settings, channel_of, credentials_of, hooks_of, store_url
 from drainwatch.engine import Engine
-from drainwatch.errors import ConfigError
+from drainwatch.errors import ConfigError, StateError
 from drainwatch.events import NS_PER_MS, NS_PER_S, Names
+from drainwatch.keys.advice import Allowed
 from drainwatch.model import default_model_path, load_model
 from drainwatch.notices import Notice, NoticeKind
+from drainwatch.response.hook import Hook
+from drainwatch.response.switch import Switch
 from drainwatch.sockets.door import read_or_make_token
 from drainwatch.sockets.inlet import Inlet
 from drainwatch.sockets.outlet import Outlet
-from drainwatch.store import open_store
+from drainwatch.store import JudgedBy, open_store
 from drainwatch.tape import FrameRecorder, Strand
 from drainwatch.venues.catalogue import NATIVE
 from drainwatch.venues.clock import SystemClock
@@ -34,8 +39,9 @@ from drainwatch.venues.protocol import Credentials
 from drainwatch.venues.rest import Rest
 from drainwatch.watch.core import warm_up
 from drainwatch.watch.followed import Followed
-from drainwatch.watch.health import HealthServer, Status
+from drainwatch.watch.health import HealthServer, ResponseStatus, Status
 from drainwatch.watch.hub import Hub, channels_from
+from drainwatch.watch.keyguard import KeyGuard
 from drainwatch.watch.systemd import ServiceManager
 
 GB: Final = 1 << 30
@@ -99,18 +105,36 @@ class Watch:
             hold_back_ns=settings.watch.hold_back_ms * NS_PER_MS,
             whole_journal=settings.watch.whole_journal,
         )
+        self.hub.tells_all = lambda: self.outlet is not None and self.outlet.wants_all
         self.delivery = Delivery(self.store, channels, self.clock)
-        self.hub.on_post = self.delivery.wake
+        self.switch = Switch(self.store, self._hooks(), self.clock, self.hub.notice)
+        self.hub.switch = self.switch
+        self.hub.on_post = self._wake
         self.recorder = (
             FrameRecorder(Path(settings.watch.record), total_bytes=int(settings.watch.record_gb * GB))
             if settings.watch.record
             else None
         )
+        self.guards: list[KeyGuard] = []
         self.followed = [self._follow(account) for account in settings.accounts]
+        self.on_start: Callable[[], None] = lambda: None
+        """Called when nothing speaks against watching."""
         self.manager = ServiceManager()
+        self.hub.on_failing = self._say_failing
         self.inlet: Inlet | None = None
         self.outlet: Outlet | None = None
         self.health: HealthServer | None = None
+
+    def _hooks(self) -> Iterator[Hook]:
+        """Make the responses' hooks; those that cancel orders look in all markets that were ever traded."""
+        for hook in hooks_of(self.settings, self._environ):
+            traded = self.store.value(f"traded/{hook.account}") if hook.exchange else None
+            known = {*hook.symbols, *(msgspec.json.decode(traded) if traded else ())}
+            yield msgspec.structs.replace(hook, symbols=tuple(sorted(known)))
+
+    def _wake(self) -> None:
+        self.delivery.wake()
+        self.switch.wake()
 
     def _follow(self, account: Account) -> Followed:
         if account.address:
@@ -125,6 +149,18 @@ class Watch:
             base_url=account.url_rest,
             on_bad=self.hub.bad,
         )
+        if credentials is not None:
+            allowed = Allowed(account.allow_trading_key, account.allow_withdrawal_key)
+            guard = KeyGuard(
+                account.name,
+                account.exchange,
+                rest,
+                self.hub,
+                self.clock,
+                key=credentials.key,
+                allowed=allowed,
+            )
+            self.guards.append(guard)
         return Followed(
             account.name,
             account.exchange,
@@ -143,17 +179,35 @@ class Watch:
         )
 
     async def run(self) -> None:
-        """Come back to where the journal ends, then watch until cancelled; ends with a snapshot."""
+        """Come back to where the journal ends, then watch until cancelled; ends with a snapshot.
+
+        Raises
+        ------
+        ConfigError
+            A key can do more than the settings allow.
+        """
         self.hub.resume()
+        self.store.note_judge(
+            JudgedBy(
+                from_ns=self.clock.now_ns(),
+                drainwatch=__version__,
+                model=self._judged_by["model"],
+                false_alarms_per_month=self._judged_by["false_alarms_per_month"],
+                quiet_hours=self._judged_by["quiet_hours"],
+            )
+        )
         if self.recorder is not None:
             self.hub.record(self.recorder, self._judged_by)
         settings = self.settings
         try:
+            await self._look_at_keys()
+            self.on_start()
             async with AsyncExitStack() as open_:
                 await self._open_doors(open_)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self.hub.run())
                     group.create_task(self.delivery.run())
+                    group.create_task(self.switch.run())
                     group.create_task(self._snapshots())
                     if settings.watch.alive_daily:
                         group.create_task(self._say_alive())
@@ -163,11 +217,26 @@ class Watch:
                         group.create_task(follow(make(Path(bot.database), account), self.hub, self.clock))
                     for followed in self.followed:
                         group.create_task(followed.run())
+                    for guard in self.guards:
+                        group.create_task(guard.run())
                     group.create_task(self.manager.keep_alive(self.clock, lambda: self.hub.failing is None))
-                    self.manager.ready(f"watching {len(self.followed)} accounts")
+                    self.manager.ready(self._watching())
         finally:
             self.manager.stopping()
-            self.close()
+            try:
+                for guard in self.guards:  # also when it ended before anything was followed
+                    await guard.close()
+            finally:
+                self.close()
+
+    def _watching(self) -> str:
+        return f"watching {len(self.followed)} accounts"
+
+    def _say_failing(self, why: str | None) -> None:
+        """Tell systemd: what it shows needs no store."""
+        self.manager.status(
+            self._watching() if why is None else f"not judging: the store doesn't take rows: {why}"
+        )
 
     def close(self) -> None:
         """Keep the state and close everything; what waits is in the store."""
@@ -176,6 +245,12 @@ class Watch:
         if self.recorder is not None:
             self.recorder.close()
         self.store.close()
+
+    async def _look_at_keys(self) -> None:
+        """Refuse keys that can do more than they need to, all at once."""
+        refused = [why for why in await asyncio.gather(*(guard.start() for guard in self.guards)) if why]
+        if refused:
+            raise ConfigError("\n".join(refused))
 
     async def _open_doors(self, open_: AsyncExitStack) -> None:
         settings = self.settings
@@ -251,7 +326,10 @@ class Watch:
     def status(self) -> Status:
         """How the watch is now, for health, metrics and bots."""
         hub = self.hub
-        waiting = self.store.waiting() if hub.failing is None else {}
+        waiting: Mapping[str, int] = {}
+        if hub.failing is None:
+            with contextlib.suppress(StateError):  # whoever writes next says so
+                waiting = self.store.waiting()
         return Status(
             now_ns=self.clock.now_ns(),
             started_ns=hub.started_ns,
@@ -267,6 +345,18 @@ class Watch:
             backlog=hub.core.intake.n_fills,
             store=hub.failing,
             outbox_waiting=sum(waiting.values()),
+            responses=[
+                ResponseStatus(
+                    name=hook.name,
+                    kind=hook.kind,
+                    dry_run=hook.dry_run,
+                    last="" if (last := self.switch.last.get(hook.name)) is None else last.state.value,
+                    last_ns=None if last is None else last.ended_ns,
+                    text="" if last is None else last.text,
+                    counts={state: n for (name, state), n in self.switch.counts.items() if name == hook.name},
+                )
+                for hook in self.switch.hooks.values()
+            ],
             judging=hub.judging,
             journal=hub.journal,
         )

@@ -179,6 +179,16 @@ class Key:
     can_withdraw: bool = False
     ip_restricted: bool = False
     revoked: bool = False
+    expires_ms: int = 0
+    """When it stops working; 0: never."""
+    used_ms: int = 0
+    """When it last was used; 0: never."""
+    can_transfer: bool = False
+    """To other accounts at the exchange."""
+
+    def is_valid(self, now_ms: int) -> bool:
+        """Tell whether it is taken."""
+        return not self.revoked and not 0 < self.expires_ms <= now_ms
 
 
 @dataclass(slots=True, eq=False, repr=False)

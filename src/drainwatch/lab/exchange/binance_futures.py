@@ -177,6 +177,8 @@ class Rest(SpotRest):
         given = dict(parse_qsl(query, keep_blank_values=True)) | dict(parse_qsl(body, keep_blank_values=True))
         text = request.headers.get("X-MBX-APIKEY")
         name = request.path.removeprefix("/fapi/").partition("/")[2]
+        if request.path.startswith("/sapi/"):  # what is asked of the key is asked of spot
+            return super().result(request, body)
         if not request.path.startswith("/fapi/"):
             raise RefusedError(-1000, f"There is no {request.path} here.", 404)
         if name == "listenKey":

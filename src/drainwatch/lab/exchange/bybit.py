@@ -180,7 +180,7 @@ class Bybit(Host[Board]):
         if len(args) != 3:
             return _login(connection, 10001, "Params Error")
         key = self.exchange.keys.get(args[0]) if isinstance(args[0], str) else None
-        if key is None or key.revoked:
+        if key is None or not key.is_valid(self.exchange.clock()):
             return _login(connection, 10003, "API key is invalid.")
         expires = args[1] if isinstance(args[1], int | str) else ""
         made = hmac.new(key.secret.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,7 +16,8 @@ from drainwatch.lab.exchange.door import Door
 from drainwatch.lab.exchange.signatures import is_in_time
 from drainwatch.lab.exchange.wording import amount, candles, money, price, unique, whole
 
-WEEK_MS = 7 * 86_400_000
+_DAY_MS = 86_400_000
+WEEK_MS = 7 * _DAY_MS
 _PARAMETERS, _KEY, _SIGN, _TIME = 10001, 10003, 10004, 10002
 _MOST, _LIMIT = 100, 50
 _MOST_CANDLES, _CANDLES = 1_000, 200
@@ -156,7 +158,7 @@ class Rest(Door):
         text, at = headers.get("X-BAPI-API-KEY", ""), headers.get("X-BAPI-TIMESTAMP", "")
         window = headers.get("X-BAPI-RECV-WINDOW", "5000")
         key = self._exchange.keys.get(text)
-        if key is None or key.revoked:
+        if key is None or not key.is_valid(self._exchange.clock()):
             raise RefusedError(_KEY, "API key is invalid.")
         if (
             not at.isdecimal()
@@ -261,16 +263,30 @@ class Rest(Door):
         }  # fmt: skip
 
     def _rights(self, key: Key, _given: dict[str, str]) -> dict[str, Any]:
+        writes = key.can_trade or key.can_withdraw or key.can_transfer
+        wallet = ["AccountTransfer", "SubMemberTransfer"] if key.can_transfer else []
+        wallet += ["Withdraw"] if key.can_withdraw else []
+        trades = key.can_trade or not writes  # a key that only reads lists what it may look at
+        left = (key.expires_ms - self._exchange.clock()) // _DAY_MS if key.expires_ms else 0
         return {
-            "id": "1", "note": "", "apiKey": key.text, "readOnly": 0 if key.can_trade else 1, "secret": "",
-            "permissions": {"Spot": ["SpotTrade"], "ContractTrade": ["Order", "Position"], "Wallet": []},
-            "ips": ["127.0.0.1"] if key.ip_restricted else ["*"], "type": 1, "deadlineDay": 90,
-            "expiredAt": "", "createdAt": "2025-10-13T03:20:45Z", "unified": 0, "uta": 1, "userID": 1,
+            "id": "1", "note": "", "apiKey": key.text, "readOnly": 0 if writes else 1, "secret": "",
+            "permissions": {
+                "Spot": ["SpotTrade"] if trades else [],
+                "ContractTrade": ["Order", "Position"] if trades else [], "Wallet": wallet,
+            },
+            "ips": ["127.0.0.1"] if key.ip_restricted else ["*"], "type": 1, "deadlineDay": left,
+            "expiredAt": _written(key.expires_ms) if key.expires_ms else "",
+            "createdAt": _written(key.created_ms), "unified": 0, "uta": 1, "userID": 1,
             "isMaster": True, "parentUid": "0",
         }  # fmt: skip
 
     def _coins(self, _key: Key, _given: dict[str, str]) -> dict[str, Any]:
         return {"rows": []}
+
+
+def _written(ms: int) -> str:
+    """Write a time as the venue does here: `2025-10-13T03:20:45Z`."""
+    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _market_row(book: Book) -> dict[str, Any]:

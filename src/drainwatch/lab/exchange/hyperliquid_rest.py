@@ -21,6 +21,7 @@ MOST = 2_000
 _BAD = 422
 _INTERVALS = {"1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 _ZERO = "0.0"
+_YEAR_MS = 365 * 86_400_000
 
 
 def address_of(exchange: Exchange, name: str) -> str:
@@ -106,6 +107,7 @@ class Rest(Door):
             "clearinghouseState": self._margin,
             "spotClearinghouseState": self._balances,
             "userAbstraction": lambda _account, _asked: "default",
+            "extraAgents": self._agents,
         }
         if kind in public:
             return public[kind]()
@@ -129,6 +131,15 @@ class Rest(Door):
     def lost(self) -> Any:
         """Give what is said when nobody knows whether it was done."""
         return None
+
+    def _agents(self, account: Account | None, asked: dict[str, Any]) -> Any:
+        """List the wallets that may sign for an account: its keys beside its own address."""
+        now = self._exchange.clock()
+        return [
+            {"name": f"agent {number}", "address": key.text, "validUntil": key.expires_ms or now + _YEAR_MS}
+            for number, key in enumerate(self._exchange.keys.values())
+            if key.account is account and key.text.lower() != asked["user"].lower() and key.is_valid(now)
+        ]
 
     # --- markets ------------------------------------------------------------------------------------
 

@@ -222,7 +222,7 @@ class Okx(Host[Board]):
             _refuse(connection, 60004, "Invalid timestamp")
         elif not is_in_time(self.exchange, int(at) * 1000, WINDOW_MS):
             _refuse(connection, 60006, "Timestamp request expired")
-        elif key is None or key.revoked:
+        elif key is None or not key.is_valid(self.exchange.clock()):
             _refuse(connection, 60005, "Invalid apiKey")
         elif arg.get("passphrase") != key.passphrase:
             _refuse(connection, 60024, "Wrong passphrase")

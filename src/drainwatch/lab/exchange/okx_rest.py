@@ -166,7 +166,7 @@ class Rest(Door):
         """Give the key that signed a request."""
         headers = request.headers
         key = self._exchange.keys.get(headers.get("OK-ACCESS-KEY", ""))
-        if key is None or key.revoked:
+        if key is None or not key.is_valid(self._exchange.clock()):
             raise RefusedError(_KEY, "Invalid OK-ACCESS-KEY", 401)
         at = headers.get("OK-ACCESS-TIMESTAMP", "")
         try:
@@ -249,10 +249,11 @@ class Rest(Door):
         return [account_row(key.account, key.account.currencies(), self._exchange.clock())]
 
     def _config(self, key: Key, _given: dict[str, str]) -> list[Any]:
+        granted = {"read_only": True, "trade": key.can_trade, "withdraw": key.can_withdraw}
         return [
             {
                 "uid": "1", "mainUid": "1", "acctLv": "2", "posMode": "net_mode", "level": "Lv1",
-                "perm": "read_only,trade" if key.can_trade else "read_only", "label": "",
+                "perm": ",".join(name for name, may in granted.items() if may), "label": "",
                 "ip": "127.0.0.1" if key.ip_restricted else "", "kycLv": "2", "roleType": "0", "type": "0",
             }
         ]  # fmt: skip

@@ -271,7 +271,7 @@ def restrictions(_exchange: Exchange, key: Key, _parameters: Parameters) -> Any:
         "enableReading": True,
         "enableSpotAndMarginTrading": key.can_trade,
         "enableWithdrawals": key.can_withdraw,
-        "enableInternalTransfer": False,
+        "enableInternalTransfer": key.can_transfer,
         "permitsUniversalTransfer": False,
         "enableMargin": False,
         "enableFutures": False,

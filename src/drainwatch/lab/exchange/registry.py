@@ -120,12 +120,13 @@ class Registry:
         secret: str = "",
         verify: Verify | None = None,
         can_trade: bool = True,
+        can_withdraw: bool = False,
         ip_restricted: bool = False,
         passphrase: str = "",
     ) -> Key:
         """Give an account a key, of HMAC (`secret`) or of another kind (`verify`, see `Key`)."""
         self.keys[text] = key = Key(
-            text, self.account(account), secret, verify, passphrase, self.clock(), can_trade,
+            text, self.account(account), secret, verify, passphrase, self.clock(), can_trade, can_withdraw,
             ip_restricted=ip_restricted,
         )  # fmt: skip
         return key

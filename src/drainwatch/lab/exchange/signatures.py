@@ -53,12 +53,12 @@ def known_key(exchange: Exchange, text: object) -> Key:
     Raises
     ------
     RefusedError
-        There is none, or it was revoked.
+        There is none, or it was revoked, or has expired.
     """
     if not text:
         raise RefusedError(-2014, "API-key format invalid.", 401)
     key = exchange.keys.get(text) if isinstance(text, str) else None
-    if key is None or key.revoked:
+    if key is None or not key.is_valid(exchange.clock()):
         raise RefusedError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
     return key
 
