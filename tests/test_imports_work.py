@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
-from drainwatch.imports.work import Tally, Work
+from drainwatch.imports.work import Seen, Tally, Work
 from drainwatch.readers import BadRow
 
 
@@ -53,3 +57,15 @@ def test_a_column_is_made_from_others_and_equal_cells_are_looked_at_once() -> No
 
 def test_a_column_that_isnt_there_is_absent() -> None:
     assert work(a=["1", "2"]).texts("b") == [None, None]
+
+
+@given(st.lists(st.lists(st.integers(0, 5), max_size=8), max_size=6))
+def test_equal_contents_are_numbered_over_all_pieces(pieces: list[list[int]]) -> None:
+    """Two rows with one number would be one fill."""
+    seen, counted = Seen(), Counter[int]()
+    for piece in pieces:
+        expected = []
+        for key in piece:
+            counted[key] += 1
+            expected.append(counted[key])
+        assert seen.number(np.array(piece, np.uint64)).tolist() == expected

@@ -139,12 +139,12 @@ def _from_folder(folder: Path, tables: dict[str, str | None]) -> dict[str, str |
     from drainwatch.errors import InputError
 
     found: dict[str, str | None] = {}
-    for name in MARKET_TABLES:
+    for name in (*MARKET_TABLES, "markets"):
         inner = folder / name
         if inner.is_dir():
             plain = any(path.is_file() for path in inner.iterdir())
             found[name] = str(inner) if plain else f"{inner}/**/*"
-    if not found:
+    if not found.keys() & set(MARKET_TABLES):
         raise InputError(f"--market-data {folder}: expected a folder with trades, quotes or candles in it")
     return tables | {name: tables[name] or place for name, place in found.items()}
 

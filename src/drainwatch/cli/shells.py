@@ -114,8 +114,8 @@ def scan(
     from drainwatch.tables import TablePaths
 
     given = files.given(tables)
-    beside = dict.fromkeys(given, "the files") | _beside_fills(tables)
-    paths = TablePaths(**(beside | {"fills": files.names}))
+    beside: Tables = {table: "the files" for table in given if table != "fills"}
+    paths = TablePaths(fills=files.names, **(beside | _beside_fills(tables)))
     return replay_tables(
         paths, out, model=model, settings=settings, strict=strict, progress=progress, given=given
     )

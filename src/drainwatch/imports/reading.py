@@ -187,15 +187,19 @@ def with_ids(work: Work) -> None:
     names = [name for name in _CONTENT if name in work.columns]
     said = zip(*(work.columns[name].cast(pa.string()).to_pylist() for name in names), strict=True)
     cells = ids.to_pylist()
-    usable = lacking & ~work.left
-    for at, row in enumerate(said):
-        if usable[at]:
-            text = "\0".join("" if cell is None else cell for cell in row)
-            digest = blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest()
-            key = int.from_bytes(digest, "big")
-            work.tally.seen[key] += 1
-            cells[at] = f"row-{key:016x}-{work.tally.seen[key]}"
+    places = np.flatnonzero(lacking & ~work.left)
+    rows = list(said)
+    keys = np.array([_content_key(rows[at]) for at in places.tolist()], np.uint64)
+    numbers = work.tally.seen.number(keys)
+    for at, key, number in zip(places.tolist(), keys.tolist(), numbers.tolist(), strict=True):
+        cells[at] = f"row-{key:016x}-{number}"
     work.set("id", cells)
+
+
+def _content_key(cells: Iterable[str | None]) -> int:
+    """Hash what a row says to 64 bits."""
+    text = "\0".join("" if cell is None else cell for cell in cells)
+    return int.from_bytes(blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest(), "big")
 
 
 _CONTENT = ("timestamp", "symbol", "side", "price", "amount", "cost", "order", "fee_cost")

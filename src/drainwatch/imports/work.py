@@ -18,6 +18,31 @@ _CLIP = 200
 
 
 @dataclass(slots=True)
+class Seen:
+    """How often each content came up: of millions of rows, so as two arrays and not as a dict."""
+
+    _keys: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    _counts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def number(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Say of each row the how manieth of its content it is, from 1; all are remembered."""
+        order = np.argsort(keys, kind="stable")
+        distinct, starts, sizes = np.unique(keys[order], return_index=True, return_counts=True)
+        rank = np.empty(keys.size, np.int64)
+        rank[order] = np.arange(keys.size) - np.repeat(starts, sizes)
+        at = np.searchsorted(self._keys, distinct)
+        known = np.zeros(distinct.size, np.int64)
+        inside = at < self._keys.size
+        inside[inside] = self._keys[at[inside]] == distinct[inside]
+        known[inside] = self._counts[at[inside]]
+        rank[order] += np.repeat(known, sizes)
+        self._counts[at[inside]] += sizes[inside]
+        self._keys = np.insert(self._keys, at[~inside], distinct[~inside])
+        self._counts = np.insert(self._counts, at[~inside], sizes[~inside])
+        return rank + 1
+
+
+@dataclass(slots=True)
 class Tally:
     """What became of a file's rows beside those that were handed on."""
 
@@ -26,8 +51,8 @@ class Tally:
     """Rows that are no fills, by what they call themselves."""
     markets: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By symbol: what the importer knows of the market, as columns of the `markets` table."""
-    seen: Counter[int] = field(default_factory=Counter)
-    """How often each content came up, of files whose rows have no id."""
+    seen: Seen = field(default_factory=Seen)
+    """What has come up, of files whose rows have no id."""
 
 
 @dataclass(slots=True)
