@@ -357,3 +357,20 @@ def test_truth_is_never_a_number_whatever_stands_beside_it(others: list[Any]) ->
     """Arrow makes 1.0 of true in a column of floats; a price of `true` was then taken for 1."""
     bad = numbers(readers.column([*others, True])).bad
     assert bad[-1]
+
+
+def test_a_csv_file_of_another_dialect(tmp_path: Path) -> None:
+    """A quote that is never closed is noticed whatever stands between cells."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"Of Somebody\n\nprice;amount\n1;2\n3\n4;5\n")
+    dialect = readers.Dialect(";", 1)
+    pieces = list(readers.read("fills", str(path), lambda _: True, frozenset(), form="csv", dialect=dialect))
+    assert pieces[0][0] == ["price", "amount"]
+    assert [text for _, piece in pieces for text in piece.columns.get("price", pa.array([])).to_pylist()] == [
+        "1",
+        "4",
+    ]
+    assert [row.row for _, piece in pieces for row in piece.bad] == [2]
+    path.write_bytes(b'a\nprice;amount\n"1;2\n')
+    with pytest.raises(InputError, match="a quote is opened and never closed"):
+        list(readers.read("fills", str(path), lambda _: True, frozenset(), form="csv", dialect=dialect))
