@@ -132,8 +132,8 @@ def results_of(path: str, data: Any) -> Results:
             return msgspec.convert(json.loads(bytes(data)), Results)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise InputError(
-                f"{path}: expected a list of objects, or the results of a freqtrade backtest (strategy, and in "
-                f"it trades), found another JSON document ({first})"
+                f"{path}: expected a list of objects, or the results of a freqtrade backtest (strategy, and "
+                f"in it trades), found another JSON document ({first})"
             ) from first
 
 

@@ -110,7 +110,7 @@ def cost_of(symbol: str | None, told: str | None, amount: str | None, cost: str 
 
 
 def size_of(symbol: str | None, price: str | None, amount: str | None, cost: str | None) -> str | None:
-    """Say how much a fill was of: contracts as they are, spot in coins, of which the file has smallest units."""
+    """Say how much a fill was of: contracts as they are, spot in coins instead of smallest units."""
     if ":" in (symbol or "") or not price or not cost:
         return amount
     value = float(price)

@@ -38,7 +38,7 @@ def _numbers(work: Work) -> None:
 
 
 def _own_ids(work: Work) -> None:
-    """`text` is the owner's id only if it begins so; else it says where the order was placed: web, app, api."""
+    """`text` is the owner's id only if it begins so; else it says where the order was placed: web, api."""
     own = [text if text and text.startswith(OWN_ID) else None for text in work.texts("client_order_id")]
     work.set("client_order_id", own)
 

@@ -32,7 +32,7 @@ _COIN = re.compile(r"(?:[a-z0-9]+:)?[A-Za-z0-9$.\-]+", re.ASCII)
 
 
 def symbol_of(coin: str | None) -> str | None:
-    """Write a market as ccxt does: `kPEPE` is KPEPE/USDC:USDC, `xyz:GOLD` XYZ-GOLD/USDC:USDC; a pair stays."""
+    """Write a market as ccxt does: `kPEPE` is KPEPE/USDC:USDC, `xyz:GOLD` is XYZ-GOLD/...; a pair stays."""
     if coin is None or coin.startswith("@"):
         return coin
     if "/" in coin or not _COIN.fullmatch(coin):
