@@ -92,7 +92,7 @@ def share_fee(told: str | None, price: str | None, amount: str | None) -> str | 
 def _fills(work: Work) -> None:
     """Leave out what is pretended, and what gives or takes liquidity of a pool."""
     kinds: list[str | None] = []
-    for market, side in zip(work.texts("exchange"), work.texts("side"), strict=True):
+    for market, side in zip(work.texts("exchange"), work.raw["side"].to_pylist(), strict=True):
         if (market or "").endswith(PAPER):
             kinds.append("paper trading")
         else:
@@ -180,7 +180,8 @@ IMPORTERS = (
         others=("Leverage", "Position", "Age"),
         marks=("Age",),
         quirks=(_fills, _names, _orders),
-        zone=None,
+        note="export_trades writes times as the bot's machine shows them: they are taken for UTC, unless "
+        "--timezone says otherwise",
     ),
 )
 STRANGERS: tuple[Stranger, ...] = ()
