@@ -8,26 +8,7 @@ from pathlib import Path
 from typing import Any
 
 FREQTRADE = """
-CREATE TABLE trades (
-    id INTEGER NOT NULL,
-    exchange VARCHAR(25),
-    pair VARCHAR(25),
-    base_currency VARCHAR(25),
-    stake_currency VARCHAR(25),
-    is_open BOOLEAN,
-    fee_open FLOAT,
-    fee_open_cost FLOAT,
-    fee_open_currency VARCHAR(25),
-    fee_close FLOAT,
-    fee_close_cost FLOAT,
-    fee_close_currency VARCHAR(25),
-    amount FLOAT,
-    strategy VARCHAR(100),
-    trading_mode VARCHAR(7),
-    leverage FLOAT,
-    is_short BOOLEAN,
-    PRIMARY KEY (id)
-);
+CREATE TABLE trades (id INTEGER NOT NULL, exchange VARCHAR(25), pair VARCHAR(25), PRIMARY KEY (id));
 CREATE TABLE orders (
     id INTEGER NOT NULL,
     ft_trade_id INTEGER NOT NULL,

@@ -26,7 +26,7 @@ def test_what_was_not_filled_is_counted() -> None:
 
 
 def test_a_backtest_says_that_it_is_no_account() -> None:
-    assert "a backtest is no account" in foreign.read(foreign.FILES / "backtest.json").note
+    assert "A backtest is no account" in foreign.read(foreign.FILES / "backtest.json").note
 
 
 def test_archive_tells_the_exchange_and_nothing_else_of_the_configuration(tmp_path: Path) -> None:

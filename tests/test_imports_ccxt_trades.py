@@ -15,11 +15,6 @@ def test_list_and_lines_give_the_golden_fills(name: str) -> None:
     assert got.rows == foreign.golden("ccxt")
 
 
-def test_what_is_no_object_is_told() -> None:
-    (bad,) = foreign.read(foreign.FILES / "ccxt.json").bad
-    assert (bad.row, bad.found, bad.expected) == (3, "17", "a JSON object")
-
-
 @pytest.mark.parametrize(
     ("info", "found"),
     [

@@ -8,17 +8,41 @@ from typing import Any
 import foreign
 from bot_databases import FREQTRADE, make, run
 
+TRADES_2024 = """
+CREATE TABLE trades (
+    id INTEGER NOT NULL,
+    exchange VARCHAR(25),
+    pair VARCHAR(25),
+    base_currency VARCHAR(25),
+    stake_currency VARCHAR(25),
+    is_open BOOLEAN,
+    fee_open FLOAT,
+    fee_open_cost FLOAT,
+    fee_open_currency VARCHAR(25),
+    fee_close FLOAT,
+    fee_close_cost FLOAT,
+    fee_close_currency VARCHAR(25),
+    amount FLOAT,
+    strategy VARCHAR(100),
+    trading_mode VARCHAR(7),
+    leverage FLOAT,
+    is_short BOOLEAN,
+    PRIMARY KEY (id)
+);
+"""
+
 ORDERS = (
     "INSERT INTO orders (id, ft_trade_id, ft_order_side, ft_pair, ft_is_open, ft_amount, ft_price, order_id, "
     "order_type, side, price, average, filled, order_date, order_filled_date) "
     "VALUES (?, ?, ?, ?, 0, 1.0, 99.0, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 TRADES = "INSERT INTO trades (id, exchange, pair, fee_open, fee_close, is_short) VALUES (?, ?, ?, ?, ?, ?)"
+SCHEMA = TRADES_2024 + FREQTRADE[FREQTRADE.index("CREATE TABLE orders") :]
 AT = "2024-03-18 13:20:43.000000"
 
 
 def bot(folder: Path, *orders: tuple[Any, ...]) -> Path:
-    path = make(folder / "tradesv3.sqlite", FREQTRADE)
+    path = make(folder / "tradesv3.sqlite", SCHEMA)
     run(
         path,
         TRADES,

@@ -82,11 +82,11 @@ IMPORTERS = (
             Column("amount", ("amount",), NUMBER),
             Column("fee_cost", ("fee",), NUMBER),
             Column("fee_currency", ("fee_currency",)),
-            Column(KIND, (KIND,)),
+            Column(KIND, (KIND,), needed=False),
         ),
         quirks=(leave_kinds,),
         part=PART,
-        note="a backtest is no account: its fills are pretended, at prices that the bot assumed, so nothing "
+        note="A backtest is no account: its fills are pretended, at prices that the bot assumed, so nothing "
         "found here is a theft; each strategy is shown as an account of its own",
     ),
 )

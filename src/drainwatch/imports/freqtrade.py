@@ -42,7 +42,7 @@ IMPORTERS = (
             Column("type", ("order_type",), TYPE),
             Column("fee_cost", ("fee",), NUMBER),
             Column("fee_currency", ("fee_currency",)),
-            Column(KIND, (KIND,)),
+            Column(KIND, (KIND,), needed=False),
         ),
         quirks=(leave_kinds,),
         part=PART,
