@@ -49,7 +49,7 @@ def outcome(found: Import) -> Outcome:
             rows += _rows(parsed.columns)
     importer = found.match.importer
     return Outcome(
-        importer.name, rows, bad, dict(found.tally.others), list(found.tally.markets.values()), importer.note
+        importer.name, rows, bad, dict(+found.tally.others), list(found.tally.markets.values()), importer.note
     )
 
 
@@ -77,6 +77,6 @@ def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def golden(name: str) -> list[dict[str, Any]]:
-    """Read the rows that were looked at once, and found right."""
-    lines = (GOLDEN / f"{name}.jsonl").read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    """Read the rows that a database gives, which were looked at once and found right."""
+    rows: list[dict[str, Any]] = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))["rows"]
+    return rows

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 import foreign
 from drainwatch.imports.ccxt_trades import client_id, only_fee
 
 
-@pytest.mark.parametrize("name", ["ccxt.json", "ccxt.jsonl"])
-def test_list_and_lines_give_the_golden_fills(name: str) -> None:
-    got = foreign.read(foreign.FILES / name)
-    assert got.importer == "ccxt"
-    assert got.rows == foreign.golden("ccxt")
+def test_a_list_and_lines_give_the_same_fills(tmp_path: Path) -> None:
+    told = foreign.read(foreign.FILES / "ccxt.json")
+    lines = tmp_path / "trades.jsonl"
+    trades = json.loads((foreign.FILES / "ccxt.json").read_text("utf-8"))
+    lines.write_text("".join(json.dumps(trade) + "\n" for trade in trades))
+    got = foreign.read(lines)
+    assert got.importer == told.importer == "ccxt"
+    assert got.rows == told.rows
+    assert [(row.get("client_order_id"), row["fee_currency"]) for row in told.rows] == [
+        ("grid-17", "USDT"),
+        (None, "BNB"),
+    ]
 
 
 @pytest.mark.parametrize(

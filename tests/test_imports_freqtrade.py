@@ -84,8 +84,8 @@ def test_versions_without_later_columns_are_read(tmp_path: Path) -> None:
     make(
         path,
         "CREATE TABLE trades (id INTEGER PRIMARY KEY, exchange VARCHAR);"
-        "CREATE TABLE orders (id INTEGER PRIMARY KEY, ft_trade_id INTEGER, ft_pair VARCHAR, order_id VARCHAR, "
-        "side VARCHAR, price FLOAT, filled FLOAT, order_filled_date DATETIME);",
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, ft_trade_id INTEGER, ft_pair VARCHAR, "
+        "order_id VARCHAR, side VARCHAR, price FLOAT, filled FLOAT, order_filled_date DATETIME);",
     )
     run(path, "INSERT INTO trades VALUES (1, 'kraken')")
     run(path, "INSERT INTO orders VALUES (1, 1, 'ETH/BTC', 'o1', 'buy', 0.05, 2.0, '2021-03-18 13:20:43')")

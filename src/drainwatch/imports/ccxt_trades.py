@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from drainwatch.imports.convert import AS_IT_IS, TIME
 from drainwatch.imports.importer import Column, Importer, Stranger
 from drainwatch.imports.work import Work
 from drainwatch.schema import SCHEMA
@@ -83,7 +84,12 @@ IMPORTERS = (
         where="fetch_my_trades of ccxt, written as JSON: a list, or one trade a line",
         columns=(
             *(
-                Column(name, _SPELLED.get(name, (name,)), needed=needed)
+                Column(
+                    name,
+                    _SPELLED.get(name, (name,)),
+                    TIME if name == "timestamp" else AS_IT_IS,
+                    needed=needed,
+                )
                 for name, (_, needed) in SCHEMA["fills"].items()
                 if not name.startswith("drainwatch_")
             ),

@@ -75,7 +75,10 @@ def open_zip(path: str) -> list[Sheet]:
             config = backtest.config_of(archive.namelist(), name)
             exchange = backtest.exchange_of(_unpacked(path, archive, config)) if config else None
     except _BROKEN as error:
-        raise InputError(f"{path}: can't be unpacked: {error}; is it damaged or cut short?") from error
+        raise InputError(
+            f"{path}: expected a table of text, found a ZIP archive; unpack it and name the files in it "
+            f"(what it holds can't be read here: {error})"
+        ) from error
     return [_backtest(path, data, exchange)]
 
 
