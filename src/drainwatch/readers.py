@@ -75,6 +75,26 @@ class Piece:
     bad: list[BadRow] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Source:
+    """One file or frame of a table."""
+
+    name: str
+    pieces: Iterator[tuple[list[str], Piece]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a CSV file departs from the usual: what stands between cells, and before the header."""
+
+    delimiter: str = ","
+    rows_before: int = 0
+    """Rows before the header, blank lines not counted."""
+
+
+CSV = Dialect()
+
+
 class Found(NamedTuple):
     """The files of a table, and those left aside."""
 
@@ -120,7 +140,15 @@ def find(table: str, place: str) -> Found:
     return Found(files, [name for name in names if format_of(name) is None])
 
 
-def read(table: str, path: str, wanted: Wanted, parents: frozenset[str]) -> Iterator[tuple[list[str], Piece]]:
+def read(
+    table: str,
+    path: str,
+    wanted: Wanted,
+    parents: frozenset[str],
+    *,
+    form: str | None = None,
+    dialect: Dialect = CSV,
+) -> Iterator[tuple[list[str], Piece]]:
     """Read a file piece by piece.
 
     Parameters
@@ -131,6 +159,8 @@ def read(table: str, path: str, wanted: Wanted, parents: frozenset[str]) -> Iter
         Which columns to read.
     parents
         Columns whose objects are taken apart: their members become columns `parent.member`.
+    form, dialect
+        How to read it: `csv`, `jsonl` or `parquet`, by default as its ending says; and if CSV, which.
 
     Yields
     ------
@@ -144,13 +174,16 @@ def read(table: str, path: str, wanted: Wanted, parents: frozenset[str]) -> Iter
     InputError
         If the file is empty, damaged, or not of the kind that its ending says.
     """
-    form = format_of(path)
-    pieces = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_parquet}[form or "csv"]
+    form = form or format_of(path) or "csv"
     where = f"{table}: {path}"
     try:
         if Path(path).stat().st_size == 0:
             raise InputError(f"{where}: the file is empty; expected at least one row")
-        yield from pieces(where, path, wanted, parents)
+        if form == "csv":
+            yield from _read_csv(where, path, wanted, dialect)
+        else:
+            pieces = {"jsonl": _read_jsonl, "parquet": _read_parquet}[form]
+            yield from pieces(where, path, wanted, parents)
     except _BROKEN as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{where}: can't be read as {form}; is it damaged or cut short? ({said})") from error
@@ -195,23 +228,25 @@ class _Ended(io.RawIOBase):
         return data
 
 
-def _header(where: str, path: str) -> tuple[list[str], int]:
+def _header(where: str, path: str, dialect: Dialect) -> tuple[list[str], int]:
     """Read the header: its cells, and how many lines it takes."""
     with _open(path) as file:
         text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
         head = text.read(LONGEST_LINE // 64)
-    lines = csv.reader(io.StringIO(head, newline=""))
+    lines = csv.reader(io.StringIO(head, newline=""), delimiter=dialect.delimiter)
+    left = dialect.rows_before
     try:
         for cells in lines:
-            if cells:
+            if cells and not left:
                 return cells, lines.line_num
+            left -= bool(cells)
     except csv.Error as error:
         raise InputError(f"{where}: row 0 (the header): can't be read as CSV ({error})") from error
     raise InputError(f"{where}: the file is empty; expected a header and rows")
 
 
-def _read_csv(where: str, path: str, wanted: Wanted, _: frozenset[str]) -> Iterator[tuple[list[str], Piece]]:
-    names, skip = _header(where, path)
+def _read_csv(where: str, path: str, wanted: Wanted, dialect: Dialect) -> Iterator[tuple[list[str], Piece]]:
+    names, skip = _header(where, path, dialect)
     width = len(names)
     places = {f"c{i}": name for i, name in enumerate(names) if wanted(name) and name not in names[:i]}
     yield names, _empty(names)
@@ -227,7 +262,7 @@ def _read_csv(where: str, path: str, wanted: Wanted, _: frozenset[str]) -> Itera
         return "skip"
 
     with _open(path) as file:
-        stream = _Ended(file, f"\n{_END}{',' * width}\n".encode())
+        stream = _Ended(file, f"\n{_END}{dialect.delimiter * width}\n".encode())
         reader = pa_csv.open_csv(
             pa.PythonFile(stream, "r"),
             read_options=pa_csv.ReadOptions(
@@ -236,7 +271,9 @@ def _read_csv(where: str, path: str, wanted: Wanted, _: frozenset[str]) -> Itera
                 skip_rows=skip,
                 block_size=PIECE_BYTES,
             ),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=on_bad
+            ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.string()),
                 include_columns=list(places) or ["c0"],  # none would mean all

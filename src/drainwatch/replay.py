@@ -22,6 +22,7 @@ from drainwatch.engine import Block, Engine
 from drainwatch.errors import InputError
 from drainwatch.events import NS_PER_MS, Names
 from drainwatch.model import Model, default_model_path, load_model
+from drainwatch.readers import Source
 from drainwatch.report import to_html
 from drainwatch.scores import COLUMNS, KEYS, money_and_markets, score_columns, value_unit
 from drainwatch.tables import TablePaths, Tables
@@ -126,10 +127,12 @@ def replay_tables(
     settings: Settings | None = None,
     strict: bool = False,
     progress: Progress | None = None,
+    given: Mapping[str, Iterable[Source]] | None = None,
 ) -> ReplaySummary:
     """Replay tables into `out`: `incidents.jsonl`, `scores.parquet`, `report.html`, `rejected.jsonl`.
 
-    Nothing is written before the replay has ended well.
+    Nothing is written before the replay has ended well. Tables in `given` are read already, as
+    `Tables.open` says.
 
     Raises
     ------
@@ -147,7 +150,10 @@ def replay_tables(
     def reading(table: str, rows: int) -> None:
         say(f"reading {table}", rows, None)
 
-    with Tables.open(paths, names, strict=strict, progress=reading) as tables, results(out) as made:
+    with (
+        Tables.open(paths, names, strict=strict, progress=reading, given=given) as tables,
+        results(out) as made,
+    ):
         judged = judge(tables, new_engine(loaded, names, settings), names, made.scores, say)
         return made.publish(judged, loaded, settings, tables.rejects, tables.notes)
 

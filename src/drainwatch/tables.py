@@ -21,7 +21,7 @@ from drainwatch import readers
 from drainwatch.errors import InputError
 from drainwatch.events import Batch, Kind, Names
 from drainwatch.normalise import Coder, market_spec, read_table
-from drainwatch.readers import BadRow, Piece
+from drainwatch.readers import BadRow, Piece, Source
 from drainwatch.rejects import Reject, Rejects
 from drainwatch.schema import PARENTS, SCHEMA, column_of, missing_column
 from drainwatch.sequencer import Sequencer
@@ -128,14 +128,6 @@ class _SpillStore:
 
 
 @dataclass(slots=True)
-class _Source:
-    """One file or frame of a table."""
-
-    name: str
-    pieces: Iterator[tuple[list[str], Piece]]
-
-
-@dataclass(slots=True)
 class _Intake:
     """Takes pieces of tables; holds what was made of them."""
 
@@ -147,7 +139,7 @@ class _Intake:
     counts: dict[str, Counts] = field(default_factory=dict)
     markets: list[dict[str, Any]] = field(default_factory=list)
 
-    def table(self, table: str, place: str, sources: Iterable[_Source]) -> None:
+    def table(self, table: str, place: str, sources: Iterable[Source]) -> None:
         """Take a table whole."""
         counts = self.counts[table] = Counts()
         for source in sources:
@@ -274,6 +266,7 @@ class Tables:
         progress: Progress | None = None,
         in_memory: int = _IN_MEMORY,
         run_bytes: int = RUN_BYTES,
+        given: Mapping[str, Iterable[Source]] | None = None,
     ) -> Tables:
         """Read all tables.
 
@@ -289,6 +282,9 @@ class Tables:
             Is told how far the reading is, about each hundred thousand rows.
         in_memory, run_bytes
             Bytes of sorted rows to keep before files are used; bytes sorted at once.
+        given
+            Tables that are read already, in the contract's names: then their path is only what they are
+            called in messages. They are drawn in the order of `TablePaths`.
 
         Raises
         ------
@@ -298,14 +294,18 @@ class Tables:
             what was expected.
         """
         notes: list[str] = []
+        ready = given or {}
 
-        def sources() -> Iterator[tuple[str, str, Iterator[_Source]]]:
+        def sources() -> Iterator[tuple[str, str, Iterable[Source]]]:
             found = {
-                table: (place, readers.find(table, place))
+                table: (place, readers.Found([], []) if table in ready else readers.find(table, place))
                 for table, place in asdict(paths).items()
                 if place is not None
             }
             for table, (place, files) in found.items():
+                if table in ready:
+                    yield table, place, ready[table]
+                    continue
                 if files.ignored:
                     few = ", ".join(Path(name).name for name in files.ignored[:5])
                     more = " and others" if len(files.ignored) > 5 else ""
@@ -318,7 +318,7 @@ class Tables:
     def _make(
         cls,
         names: Names,
-        sources: Iterator[tuple[str, str, Iterator[_Source]]],
+        sources: Iterator[tuple[str, str, Iterable[Source]]],
         notes: list[str],
         strict: bool,
         progress: Progress | None,
@@ -382,9 +382,9 @@ def _wanted(table: str) -> Callable[[str], bool]:
     return lambda name: column_of(table, name) is not None
 
 
-def _file_sources(table: str, files: list[str]) -> Iterator[_Source]:
+def _file_sources(table: str, files: list[str]) -> Iterator[Source]:
     for name in files:
-        yield _Source(name, readers.read(table, name, _wanted(table), PARENTS))
+        yield Source(name, readers.read(table, name, _wanted(table), PARENTS))
 
 
 def tables_from_frames(
@@ -420,7 +420,7 @@ def tables_from_frames(
         "markets": markets,
     }
     sources = (
-        (table, "DataFrame", iter([_Source("DataFrame", _frame_pieces(table, frame))]))
+        (table, "DataFrame", iter([Source("DataFrame", _frame_pieces(table, frame))]))
         for table, frame in frames.items()
         if frame is not None
     )

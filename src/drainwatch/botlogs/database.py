@@ -47,8 +47,8 @@ def stamp(path: Path) -> tuple[int, ...] | None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database to read it; texts come as bytes.
+def opened(path: Path, then: str = "it is tried again") -> Iterator[sqlite3.Connection]:
+    """Open a database to read it; texts come as bytes. `then` tells what follows a failure.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             raise InputError(f"{path}: no such file; expected the bot's database") from error
         except (OSError, sqlite3.Error, UnicodeError) as error:  # names in a damaged schema need not be UTF-8
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{path}: can't be read: {said}; it is tried again") from error
+            raise InputError(f"{path}: can't be read: {said}; {then}") from error
 
 
 def _beside(path: Path, ending: str) -> Path:

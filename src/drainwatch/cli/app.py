@@ -19,6 +19,7 @@ from drainwatch.cli.keys import keys
 from drainwatch.cli.lab import lab
 from drainwatch.cli.rerun import journal, rerun
 from drainwatch.cli.response import response
+from drainwatch.cli.scan import scan
 from drainwatch.cli.screen import Debug, NoColor, Quiet, Screen
 from drainwatch.cli.silence import silence
 from drainwatch.cli.watch import watch
@@ -145,6 +146,9 @@ def replay(
         outcome.show(summary, screen)
         if summary.n_incidents:
             raise typer.Exit(exit_code)
+
+
+app.command()(scan)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from drainwatch.cli.screen import Progress
 
 if TYPE_CHECKING:
     from drainwatch.config import Settings
+    from drainwatch.imports.reading import Opened
     from drainwatch.lab.scenario import Scenario
     from drainwatch.replay import ReplaySummary
 
@@ -86,6 +87,38 @@ def replay(
 
     paths = TablePaths(fills=tables.get("fills") or "", **_beside_fills(tables))
     return replay_tables(paths, out, model=model, settings=settings, strict=strict, progress=progress)
+
+
+def opened(
+    files: list[str], *, form: str | None = None, maps: list[str] | None = None, zone: str | None = None
+) -> Opened:
+    """Open files from anywhere, and tell what each is."""
+    from drainwatch.imports.reading import Wish
+    from drainwatch.imports.reading import opened as open_all
+
+    return open_all(files, Wish.of(form, maps or (), zone))
+
+
+def scan(
+    files: Opened,
+    tables: Tables,
+    out: Path,
+    *,
+    model: Path | None = None,
+    settings: Settings | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> ReplaySummary:
+    """Replay files from anywhere, beside tables of the contract, into the folder `out`."""
+    from drainwatch.replay import replay_tables
+    from drainwatch.tables import TablePaths
+
+    given = files.given(tables)
+    beside = dict.fromkeys(given, "the files") | _beside_fills(tables)
+    paths = TablePaths(**(beside | {"fills": files.names}))
+    return replay_tables(
+        paths, out, model=model, settings=settings, strict=strict, progress=progress, given=given
+    )
 
 
 def train(
