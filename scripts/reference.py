@@ -49,6 +49,33 @@ training, by how often it trips on harmless histories.
 
 """
 
+FORMATS_INTRODUCTION = """\
+`drainwatch scan` tells by a file's columns what it is. It reads CSV with any usual separator, JSON Lines and
+Parquet, packed with gzip or not, whatever the file is called; a folder stands for the files in it.
+
+```sh
+drainwatch scan export.csv
+drainwatch scan exports/ --trades tape/ --out result
+drainwatch scan mine.csv --map timestamp=When --map price=Px --map symbol==BTC/USDT --timezone Europe/Berlin
+```
+
+- **Another table**: `--map OURS=THEIRS` names a column of [the fills table](tables.md#fills), and
+  `--map OURS==VALUE` gives all rows one value; what is called as one would expect needs no word. It also goes
+  before what an importer knows. `--format NAME` takes a file for what you say it is.
+- **Times**: a zone in the time itself counts, then one in the column's name, then `--timezone`, then one in
+  the lines before the header or in the file's name, then UTC. Of an hour that a clock shows twice the first
+  counts.
+- **Dates** such as 03/04/2024 are read only if others in the file tell which part is the day.
+- **Numbers** may have thousands separators or a decimal comma; which of them, the file's beginning shows. One
+  that could be two is a bad row.
+- **Ids**: a row without one is named by what it says, and counted among its equals: two equal rows of a file
+  are two fills, a row that two overlapping files hold is one.
+- **Rows that are no fills**, such as deposits and funding, are counted and named; bad rows go to
+  `rejected.jsonl`, as with `replay`.
+- **Excel workbooks** are not read: save the sheet as CSV UTF-8.
+
+"""
+
 SETTINGS_INTRODUCTION = """\
 In a TOML file, named by `--config` or by the environment variable `DRAINWATCH_CONFIG`, a table a section. An
 option of the command goes before a variable of the environment, that before the file, the file before the
@@ -91,6 +118,7 @@ def pages(*, demo: bool = False) -> dict[Path, str]:
         ),
         ROOT / "docs" / "features.md": features(),
         ROOT / "docs" / "command-line.md": command_line(),
+        ROOT / "docs" / "formats.md": formats(),
         ROOT / "docs" / "exit-codes.md": exit_codes(),
         ROOT / "docs" / "rules.md": rules(),
         ROOT / "docs" / "settings.md": settings(),
@@ -103,6 +131,35 @@ def features() -> str:
     from drainwatch.features import markdown
 
     return f"# Features\n\n{GENERATED}{FEATURES_INTRODUCTION}\n{markdown()}"
+
+
+def formats() -> str:
+    """Return the page of the exports that can be read."""
+    from drainwatch.imports.catalogue import IMPORTERS, STRANGERS
+    from drainwatch.imports.plain import MAPPED, OWN
+
+    rows = [
+        f"| {one.title[0].upper()}{one.title[1:]} | `{one.name}` | {one.where} |"
+        for one in (*IMPORTERS, OWN, MAPPED)
+    ]
+    columns = []
+    for one in IMPORTERS:
+        names = dict.fromkeys(f"`{c.names[0]}`" + ("" if c.needed else "?") for c in one.columns)
+        notes = f" {one.note}" if one.note else ""
+        columns.append(f"- **{one.title}** (`{one.name}`): {', '.join(names)}.{notes}")
+    strange = [f"| {one.title} | {one.instead} |" for one in STRANGERS]
+    return "\n".join(
+        [
+            f"# Formats\n\n{GENERATED}{FORMATS_INTRODUCTION}",
+            *("| file | `--format` | how to get it |", "|---|---|---|", *rows, ""),
+            "## By which columns\n",
+            "In any order and case; a zone in a name such as `Date(UTC+8)` counts for the times. A question",
+            "mark is at what an export may lack. Other spellings, such as Chinese ones, are known as well.\n",
+            *columns,
+            "\n## Known to hold no fills\n",
+            *("| file | what to do |", "|---|---|", *strange, ""),
+        ]
+    )
 
 
 def command_line() -> str:

@@ -171,7 +171,7 @@ def test_dates_tell_which_part_is_the_day() -> None:
     [
         (
             SIDE,
-            ["BUY", "Sell", "买入", "賣出", "Kauf", "Verkauf", "Alış"],
+            ["BUY", "Sell", "买入", "賣出", "Kauf", "Verkauf", "compra"],
             "buy sell buy sell buy sell buy",
             [],
         ),

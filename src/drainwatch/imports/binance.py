@@ -100,7 +100,7 @@ def name_future(text: str | None, settle: str | None = None) -> str | None:
 
 
 def futures(work: Work) -> None:
-    """Name the markets; contracts of coin-margined ones are worth so many dollars, whatever the coin costs."""
+    """Name the markets; contracts of coin-margined ones are worth a number of dollars."""
     work.each("symbol", ["_symbol"], name_future)
     inverse = set()
     for symbol in set(work.texts("symbol")) - {None}:

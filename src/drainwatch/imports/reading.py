@@ -73,7 +73,7 @@ def zone_of(name: str) -> tzinfo:
         return timezone(timedelta(minutes=minutes)) if minutes else UTC
     try:
         return ZoneInfo(bare)
-    except (ValueError, OSError):  # OSError: not found, or a folder
+    except (KeyError, ValueError, OSError):  # KeyError: not found; OSError: a folder
         raise InputError(f"--timezone {name}: expected a zone such as Europe/Berlin, UTC or UTC+8") from None
 
 
