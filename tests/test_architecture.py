@@ -28,6 +28,7 @@ WITHOUT_A_TEST_MODULE = {
     "botlogs": "holds no code",
     "casefile": "holds no code",
     "features": "hands on what `features/registry` holds",
+    "fetch": "holds no code",
     "keys": "holds no code",
     "keys/leaks": "holds no code",
     "lab": "holds no code",
