@@ -67,8 +67,8 @@ class Place(NamedTuple):
     @property
     def name(self) -> str:
         """Name of its file; no two places share one, and none leads out of the folder."""
-        market = f"{quote(self.label, safe='')}.{quote(self.symbol, safe='')}".lstrip(".")
-        return f"{market}.{self.day}.parquet"
+        parts = [quote(part, safe="").replace(".", "%2E") for part in (self.label, self.symbol) if part]
+        return ".".join([*parts, self.day, "parquet"])
 
 
 class Shelf:
