@@ -70,9 +70,8 @@ def test_it_says_what_was_had_and_what_to_do_with_it(tmp_path: Path) -> None:
     )
     assert any(line.startswith(nothing) for line in said)
     assert "Left out: fills of other exchanges: kraken (1); fetch those with their own --exchange" in said
-    assert said[-1] == (
-        f"Use it: drainwatch replay --fills {fills} --trades {out}/trades --candles {out}/candles --out result"
-    )
+    tables = f"--trades {out}/trades --candles {out}/candles"
+    assert said[-1] == f"Use it: drainwatch replay --fills {fills} {tables} --out result"
     assert again.stdout.startswith(
         "Fetched: nothing new, 3 markets, 0 minutes, 0 requests; 720 minutes were there"
     )
