@@ -35,6 +35,7 @@ WITHOUT_A_TEST_MODULE = {
     "imports/kucoin": "tables: test_imports_catalogue reads a file of each",
     "imports/okx": "tables: test_imports_catalogue reads a file of each",
     "features": "hands on what `features/registry` holds",
+    "fetch": "holds no code",
     "keys": "holds no code",
     "keys/leaks": "holds no code",
     "lab": "holds no code",

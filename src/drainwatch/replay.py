@@ -7,9 +7,9 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -24,7 +24,7 @@ from drainwatch.events import NS_PER_MS, Names
 from drainwatch.model import Model, default_model_path, load_model
 from drainwatch.readers import Source
 from drainwatch.report import to_html
-from drainwatch.scores import COLUMNS, KEYS, money_and_markets, score_columns, value_unit
+from drainwatch.scores import COLUMNS, KEYS, judged_columns, money_and_markets, score_columns, value_unit
 from drainwatch.tables import TablePaths, Tables
 
 if TYPE_CHECKING:
@@ -380,27 +380,42 @@ def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _keep(found: Judged, block: Block, engine: Engine) -> None:
-    """Keep what the report may show, and no more."""
-    found.kept.append(block)
+    """Keep what the report may show, and no more: of two million fills, not two gigabytes."""
+    found.kept.append(replace(block, features=np.empty((len(block.fills), 0))))
     if found.n_fills <= REPORTED_FILLS:
         return
     windows = [
         (i.opened_ns - AROUND_NS, (i.closed_ns or i.last_flagged_ns) + AROUND_NS)
         for i in engine.incidents[:50]
     ]
-    while len(found.kept) > 2 and not any(_overlaps(found.kept[0], window) for window in windows):
-        found.kept.pop(0)
+    # An incident may yet begin, or go on, near the last two blocks: these stay whole until they are old.
+    old = (_within(one, windows) for one in found.kept[:-2])
+    found.kept[:-2] = [one for one in old if one is not None]
 
 
-def _overlaps(block: Block, window: tuple[int, int]) -> bool:
-    return int(block.fills["ts_ns"][0]) <= window[1] and int(block.fills["ts_ns"][-1]) >= window[0]
+def _within(block: Block, windows: Sequence[tuple[int, int]]) -> Block | None:
+    """Leave of a block only what lies in one of some windows; None if that is nothing."""
+    ts_ns = block.fills["ts_ns"]
+    keep = np.zeros(len(ts_ns), np.bool_)
+    for first_ns, last_ns in windows:
+        keep[np.searchsorted(ts_ns, first_ns, "left") : np.searchsorted(ts_ns, last_ns, "right")] = True
+    if keep.all() or not keep.any():
+        return block if keep.any() else None
+    return Block(
+        block.fills[keep],
+        block.ids[keep],
+        block.orders[keep],
+        block.judged[keep],
+        block.features[keep],
+        [name for name, kept in zip(block.incidents, keep.tolist(), strict=True) if kept],
+    )
 
 
 def _shown(judged: Judged) -> dict[str, Any]:
     """Columns for the report; here a fill belongs to its incident from before the alert on."""
     parts = []
     for block in judged.kept:
-        columns = score_columns(judged.names, block)
+        columns = judged_columns(judged.names, block)
         part = {name: columns[name] for name in REPORT_COLUMNS}
         part["price"] = block.fills["price"]
         part["amount"] = block.fills["amount"]
