@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from drainwatch import features
+from drainwatch.features import registry
 from drainwatch.features.registry import COUNT, FAMILIES, FEATURES, NAMES, Feature, columns, index, markdown
 
 
