@@ -41,4 +41,4 @@ class Incident:
         return f"<Incident {self.id}: {self.told['severity']}, {words.plural(len(self.fills), 'fill')}>"
 
     def _repr_html_(self) -> str:
-        return incident_html(self._page.incidents[self._place], self._page.fills)
+        return str(incident_html(self._page.incidents[self._place], self._page.fills))

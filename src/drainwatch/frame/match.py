@@ -43,9 +43,7 @@ def rows_of(
         if not piece.rows.size:
             continue
         parsed = parse_table("fills", piece.columns, piece.rows.size)
-        columns = {
-            name: np.array(parsed.columns[name].to_pylist(), dtype=object) for name in _TEXTS
-        }
+        columns = {name: np.array(parsed.columns[name].to_pylist(), dtype=object) for name in _TEXTS}
         columns["ts_ns"] = parsed.columns["timestamp"]
         columns |= {name: parsed.columns[name] for name in ("side", "price", "amount")}
         places.append(piece.rows[parsed.kept] - 1)
@@ -64,7 +62,9 @@ def _hashes(columns: dict[str, NDArray[Any]]) -> NDArray[np.uint64]:
     """Hash rows; a text that is absent is one like any other."""
     import pandas as pd
 
-    table = pd.DataFrame({"side": columns["side"].astype(np.int64), "ts_ns": columns["ts_ns"].astype(np.int64)})
+    table = pd.DataFrame(
+        {"side": columns["side"].astype(np.int64), "ts_ns": columns["ts_ns"].astype(np.int64)}
+    )
     for name in ("price", "amount"):
         table[name] = columns[name].astype(np.float64)
     for name in _TEXTS:

@@ -72,7 +72,9 @@ class Replay:
 
         As `market`; empty without balances.
         """
-        equity = _series({(name,): points for name, points in self._page.equity.items()}, ("account",), "equity")
+        equity = _series(
+            {(name,): points for name, points in self._page.equity.items()}, ("account",), "equity"
+        )
         return equity.assign(currency=self._page.about["equity_currency"])
 
     def incident(self, which: int | str = 0) -> Incident:
@@ -113,7 +115,7 @@ class Replay:
         return f"<Replay: {found} in {words.plural(len(self.scores), 'fill')}>"
 
     def _repr_html_(self) -> str:
-        return replay_html(self._page)
+        return str(replay_html(self._page))
 
 
 def replay(
@@ -191,7 +193,9 @@ def replay(
         "fills": fills, "trades": trades, "quotes": quotes, "candles": candles, "balances": balances,
         "orders": orders, "markets": markets,
     }  # fmt: skip
-    frames = {name: taken(name, frame) for name, frame in given.items() if frame is not None or name == "fills"}
+    frames = {
+        name: taken(name, frame) for name, frame in given.items() if frame is not None or name == "fills"
+    }
     names = Names()
     parts: list[dict[str, Any]] = []
     seen = _Seen()
@@ -335,7 +339,10 @@ class _Seen:
             model.arrays, model.card.get("features", ()), settings.judgement.false_alarms_per_month
         )
         place = {
-            (columns["account"][row], *(columns[name][row] for name in ("symbol", "id", "order", "side"))): row
+            (
+                columns["account"][row],
+                *(columns[name][row] for name in ("symbol", "id", "order", "side")),
+            ): row
             for row in self._suspects
         }
         rows: list[tuple[Any, ...]] = []
@@ -357,12 +364,12 @@ def _key(account: str, fill: dict[str, Any]) -> tuple[Any, ...]:
     return (account, fill["symbol"], fill["id"], fill["order"], fill["side"])
 
 
-def _members(
-    columns: dict[str, NDArray[Any]], incidents: list[dict[str, Any]]
-) -> NDArray[np.object_]:
+def _members(columns: dict[str, NDArray[Any]], incidents: list[dict[str, Any]]) -> NDArray[np.object_]:
     """Name the incident that each fill belongs to in the end; None for most."""
     member = {
-        _key(incident["account"], fill): incident["id"] for incident in incidents for fill in incident["fills"]
+        _key(incident["account"], fill): incident["id"]
+        for incident in incidents
+        for fill in incident["fills"]
     }
     keys = zip(*(columns[name] for name in ("account", "symbol", "id", "order", "side")), strict=True)
     found = np.empty(len(columns["id"]), dtype=object)

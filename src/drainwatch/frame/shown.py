@@ -46,7 +46,9 @@ def replay_html(page: Page) -> Markup:
     ]
     head = ("", "what", "account", "where", "alerted", "gone", "", "id")
     more = len(page.incidents) - len(rows)
-    return Markup('<div><p style="margin:.4em 0"><b>{}</b><br><span style="{}">{}.</span></p>{}{}</div>').format(
+    return Markup(
+        '<div><p style="margin:.4em 0"><b>{}</b><br><span style="{}">{}.</span></p>{}{}</div>'
+    ).format(
         said,
         _SOFT,
         "; ".join(notes),

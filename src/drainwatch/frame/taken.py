@@ -65,8 +65,10 @@ def _plain(column: Any) -> Any:
     """Write out categories and text views: not every kernel knows them."""
     import pyarrow as pa
 
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
     views = (pa.string_view(), pa.binary_view())
-    return column.cast(pa.large_string()) if kind in views else column
+    if pa.types.is_dictionary(column.type):
+        values = column.type.value_type
+        kind = pa.large_string() if values in views else values
+        chunks = [chunk.dictionary.cast(kind).take(chunk.indices) for chunk in column.chunks]
+        return pa.chunked_array(chunks, kind)
+    return column.cast(pa.large_string()) if column.type in views else column

@@ -96,13 +96,23 @@ class Money:
 
 
 def money(of: Subject, account: str | None = None) -> Money:
-    """What an account was worth at its fills; without balances, what its incidents have lost so far."""
+    """What an account was worth at its fills; without balances, what its incidents have lost so far.
+
+    Around an incident, what was known last before and first after is drawn at the ends.
+    """
     it = subjects(of)
     account = it.account(account)
     incidents = it.incidents[(it.incidents["account"] == account).to_numpy()]
     spans = tuple(_spans(incidents, it.replay.fills))
     equity = it.replay.equity
     equity = equity[(equity["account"] == account).to_numpy()]
+    if it.told is not None and len(equity):
+        first, last = _around(it.told, it.replay.fills)
+        inside = ((equity["timestamp"] >= first) & (equity["timestamp"] <= last)).to_numpy()
+        before = np.flatnonzero((equity["timestamp"] < first).to_numpy())[-1:]  # what there was at first
+        after = np.flatnonzero((equity["timestamp"] > last).to_numpy())[:1]  # what the last fill left
+        equity = equity.iloc[np.sort(np.concatenate([before, np.flatnonzero(inside), after]))]
+        equity = equity.assign(timestamp=equity["timestamp"].clip(first, last))
     if len(equity):
         values = equity["equity"].to_numpy(dtype=np.float64)
         unit = shown(equity["currency"].iloc[0], 12)
@@ -159,9 +169,7 @@ class Markouts:
 HORIZONS_S: Final = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 
 
-def markouts(
-    of: Subject, market: Any, horizons_s: tuple[float, ...] = HORIZONS_S
-) -> tuple[Markouts, ...]:
+def markouts(of: Subject, market: Any, horizons_s: tuple[float, ...] = HORIZONS_S) -> tuple[Markouts, ...]:
     """Markouts of an incident's fills and of all others: `s (m(t+h) - p) / p`, good > 0.
 
     Parameters
@@ -300,7 +308,9 @@ def scores(of: Subject) -> Scores:
     table = replay.fills
     values = table["score"].to_numpy(dtype=np.float64)
     low, high = np.nanmin(values), np.nanmax(values)
-    levels = np.arange(np.floor(4.0 * max(low, -3.0)) / 4.0, np.ceil(4.0 * max(high, 2.0)) / 4.0 + 0.125, 0.25)
+    levels = np.arange(
+        np.floor(4.0 * max(low, -1.0)) / 4.0, np.ceil(4.0 * max(high, 2.0)) / 4.0 + 0.125, 0.25
+    )
     months, reached, others = 0.0, np.zeros(len(levels)), np.zeros(len(levels))
     for _, fills in table.groupby("account", sort=True):
         at_ns = _ns(fills["timestamp"])

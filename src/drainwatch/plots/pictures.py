@@ -80,19 +80,17 @@ def price(
         _times(axes)
         axes.set_title(it.title)
         axes.set_ylabel(f"price, {it.unit}" if it.unit else "price")
-        axes.legend(fontsize=7.0, ncols=4, loc="upper left", bbox_to_anchor=(0.0, -0.1))
+        axes.legend(fontsize=7.0, ncols=4, loc="upper left", bbox_to_anchor=(0.0, -0.14))
         return axes
 
 
-def money(
-    of: Subject, *, account: str | None = None, ax: Axes | None = None, theme: Theme = "light"
-) -> Axes:
+def money(of: Subject, *, account: str | None = None, ax: Axes | None = None, theme: Theme = "light") -> Axes:
     """Draw an account's money over time, incidents shaded; what is gone so far where nothing else is known.
 
     Parameters
     ----------
     of
-        A replay, or an incident: then it alone is shaded.
+        An incident, drawn with the hours around it, or a whole replay.
     account
         Whose; needed where there are several and no incident tells.
     ax, theme
@@ -111,6 +109,7 @@ def money(
         _spans(axes, it.spans, colours, shade=True)
         _times(axes)
         axes.set_ylim(bottom=min(0.0, float(np.nanmin(it.values, initial=0.0))))
+        _plain(axes)
         axes.set_title(it.title)
         axes.set_ylabel(it.unit)
         return axes
@@ -179,17 +178,20 @@ def markouts(
             colour = colours.bad if it.incident else colours.usual
             axes.fill_between(it.horizons_s, it.low_bps, it.high_bps, color=colour, alpha=0.2, lw=0.0)
             label = f"{it.label} ({int(it.count.max(initial=0)):,})"
-            axes.plot(it.horizons_s, it.median_bps, "s-" if it.incident else "o-", color=colour, ms=4.0, label=label)
+            axes.plot(
+                it.horizons_s, it.median_bps, "s-" if it.incident else "o-", color=colour, ms=4.0, label=label
+            )
         axes.axhline(0.0, color=colours.soft, lw=0.8)
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=LEAST_BPS)
         axes.set_xticks(horizons_s, [words.duration(1_000 * horizon_s) for horizon_s in horizons_s])
         axes.set_xticks([], minor=True)
-        _plain_bps(axes)
+        _plain(axes)
         axes.set_title("Markouts: medians, middle half shaded")
         axes.set_xlabel("after the fill")
         axes.set_ylabel("bps, good > 0")
-        axes.legend(fontsize=7.5, loc="lower left", bbox_to_anchor=(0.0, 0.08))
+        axes.set_ylim(top=max(3.0 * LEAST_BPS, axes.get_ylim()[1]))
+        axes.legend(fontsize=7.5, loc="upper right", ncols=2)
         return axes
 
 
@@ -252,7 +254,9 @@ def scores(of: Subject, *, ax: Axes | None = None, theme: Theme = "light") -> Ax
     """
     it = data.scores(of)
     with drawing(ax, theme) as (axes, colours):
-        axes.plot(it.levels, it.calibrated, color=colours.soft, lw=1.0, ls="--", label="harmless, as calibrated")
+        axes.plot(
+            it.levels, it.calibrated, color=colours.soft, lw=1.0, ls="--", label="harmless, as calibrated"
+        )
         for values, colour, width, label in (
             (it.reached, colours.bad, 1.6, "this replay"),
             (it.others, colours.usual, 1.6, "without incidents"),
@@ -261,6 +265,7 @@ def scores(of: Subject, *, ax: Axes | None = None, theme: Theme = "light") -> Ax
             axes.step(it.levels, shown, where="mid", color=colour, lw=width, label=label)
         axes.axvline(it.threshold, color=colours.ink, lw=0.9, ls=":", label=f"threshold {it.threshold:.3g}")
         axes.set_yscale("log")
+        _plain(axes)
         axes.set_xlim(it.levels[0], it.levels[-1])
         positive = it.reached[it.reached > 0.0]
         axes.set_ylim(0.3 * min([*positive, 1.0]), 3.0 * max([*positive, 1.0]))
@@ -289,7 +294,9 @@ def reliability(rows: Any, *, ax: Axes | None = None, theme: Theme = "light") ->
         axes.set_yscale("log")
         axes.set_xticks([], minor=True)
         ends = np.array([min([0.02, *(0.7 * it.stated)]), max([1.6, *(1.6 * it.stated)])])
-        axes.fill_between(ends, ends / 2.0, ends * 2.0, color=colours.good, alpha=0.13, lw=0.0, label="factor of 2")
+        axes.fill_between(
+            ends, ends / 2.0, ends * 2.0, color=colours.good, alpha=0.13, lw=0.0, label="factor of 2"
+        )
         axes.plot(ends, ends, color=colours.soft, lw=0.8, ls="--", label="as stated")
         axes.vlines(it.stated, np.maximum(it.low, FLOOR), it.high, color=colours.bad, lw=1.6, zorder=3)
         axes.plot(
@@ -347,11 +354,11 @@ def _colour_bar(axes: Axes, norm: Any, colouring: Any, colours: Palette) -> None
     bar.set_label("deviation, bps, cost > 0", color=colours.soft, fontsize=7.5)
 
 
-def _plain_bps(axes: Axes) -> None:
-    """Label an axis of bps with whole numbers."""
+def _plain(axes: Axes) -> None:
+    """Label the axis of values with numbers as people write them: powers would be written as formulas."""
     from matplotlib.ticker import FuncFormatter
 
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value)))
 
 
 def _spans(axes: Axes, spans: tuple[data.Span, ...], colours: Palette, *, shade: bool = False) -> None:
