@@ -27,7 +27,7 @@ _WORDS: Final[dict[str, dict[int, object]]] = {
 
 
 def read_fills(path: str | Path, *, strict: bool = False) -> pd.DataFrame:
-    """Read fills from a file, a folder or a pattern: CSV, JSON Lines or Parquet, as a replay does.
+    r"""Read fills from a file, a folder or a pattern: CSV, JSON Lines or Parquet, as a replay does.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def read_fills(path: str | Path, *, strict: bool = False) -> pd.DataFrame:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "fills.csv"
     ...     _ = file.write_text(
-    ...         "id,datetime,symbol,side,price,amount,takerOrMaker\\n"
-    ...         "7,2026-03-01T12:00:00Z,ETH/BTC,BUY,0.031,2,taker\\n"
+    ...         "id,datetime,symbol,side,price,amount,takerOrMaker\n"
+    ...         "7,2026-03-01T12:00:00Z,ETH/BTC,BUY,0.031,2,taker\n"
     ...     )
     ...     fills = drainwatch.read_fills(file)
     >>> fills.T

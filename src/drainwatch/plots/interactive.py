@@ -1,4 +1,4 @@
-"""Drawings to hover over and zoom into, with plotly (the extra `interactive`): the twins of `drainwatch.plots`.
+"""Drawings to hover over and zoom into, with plotly (the extra `interactive`): twins of `drainwatch.plots`.
 
 Each takes a `drainwatch.Replay` or `drainwatch.Incident` and a theme (`light` or `dark`), and gives a
 figure. Names from outside are escaped: plotly reads texts as HTML.
@@ -49,7 +49,8 @@ def price(
     colours = palette(theme)
     figure = _figure(it.title, colours, across="UTC", up=f"price, {it.unit}" if it.unit else "price")
     figure.add_scatter(
-        x=it.market_times, y=it.market, mode="lines", name="market", line={"color": colours.market, "width": 1},
+        x=it.market_times, y=it.market, mode="lines", name="market",
+        line={"color": colours.market, "width": 1},
         hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(
@@ -84,8 +85,9 @@ def price(
         figure.add_scatter(
             x=it.times[those], y=it.prices[those], mode="markers", name=name, marker=marker,
             text=[
-                f"{name} at {words.price(paid)}<br>fair value {words.price(fair)}<br>deviation {words.number(off)} bps"
-                for paid, fair, off in zip(it.prices[those], it.fair[those], it.deviation_bps[those], strict=True)
+                f"{name} at {words.price(it.prices[at])}<br>fair value {words.price(it.fair[at])}"
+                f"<br>deviation {words.number(it.deviation_bps[at])} bps"
+                for at in np.flatnonzero(those)
             ],
             hovertemplate=_TEXT,
         )  # fmt: skip
@@ -108,7 +110,8 @@ def money(of: Subject, *, account: str | None = None, theme: Theme = "light") ->
     Raises
     ------
     InputError
-        There is no such account, or several and none was named; or losses in several currencies and no balances.
+        There is no such account, or several and none was named; or losses in several currencies and no
+        balances.
 
     """
     it = data.money(of, account)
@@ -177,7 +180,8 @@ def markouts(
                 "thickness": 1, "width": 3,
             },
             text=[
-                f"{words.number(median)} bps ({words.number(low)} to {words.number(high)}), {words.plural(n, 'fill')}"
+                f"{words.number(median)} bps ({words.number(low)} to {words.number(high)}), "
+                f"{words.plural(n, 'fill')}"
                 for low, median, high, n in zip(
                     it.low_bps, it.median_bps, it.high_bps, it.count.tolist(), strict=True
                 )
@@ -269,7 +273,7 @@ def scores(of: Subject, *, theme: Theme = "light") -> Figure:
 
 
 def reliability(rows: Any, *, theme: Theme = "light") -> Figure:
-    """Draw measured rates of false incidents against stated budgets, with 90 % intervals, within a factor of 2.
+    """Draw measured rates of false incidents against stated budgets: 90 % intervals, a factor of 2 shaded.
 
     Parameters
     ----------

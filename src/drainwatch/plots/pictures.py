@@ -67,7 +67,8 @@ def price(
                 size = 46.0 if mine else 20.0
                 zorder = 5 if mine else 4
                 axes.scatter(
-                    it.times[seen], it.prices[seen], s=size, c=it.deviation_bps[seen], cmap=colouring, norm=norm,
+                    it.times[seen], it.prices[seen], s=size, c=it.deviation_bps[seen], cmap=colouring,
+                    norm=norm,
                     marker=marker, edgecolors=colours.ink if mine else "none", linewidths=0.6, zorder=zorder,
                 )  # fmt: skip
                 axes.scatter(
@@ -99,7 +100,8 @@ def money(of: Subject, *, account: str | None = None, ax: Axes | None = None, th
     Raises
     ------
     InputError
-        There is no such account, or several and none was named; or losses in several currencies and no balances.
+        There is no such account, or several and none was named; or losses in several currencies and no
+        balances.
 
     """
     it = data.money(of, account)
@@ -218,7 +220,8 @@ def network(of: Subject, *, ax: Axes | None = None, theme: Theme = "light") -> A
     with drawing(ax, theme, (5.6, 4.6)) as (axes, colours):
         for party in it.parties:
             colour = party_colour(party, colours)
-            axes.plot([0.0, party.x], [0.0, party.y], color=colour, lw=0.8 + 6.0 * party.value / most, zorder=2,
+            axes.plot([0.0, party.x], [0.0, party.y], color=colour, zorder=2,
+                      lw=0.8 + 6.0 * party.value / most,
                       solid_capstyle="round")  # fmt: skip
             axes.plot([party.x], [party.y], "o", ms=10.0, color=colour, mec=colours.paper, zorder=3)
             away = 1.12
@@ -277,7 +280,7 @@ def scores(of: Subject, *, ax: Axes | None = None, theme: Theme = "light") -> Ax
 
 
 def reliability(rows: Any, *, ax: Axes | None = None, theme: Theme = "light") -> Axes:
-    """Draw measured rates of false incidents against stated budgets, with 90 % intervals, within a factor of 2.
+    """Draw measured rates of false incidents against stated budgets: 90 % intervals, a factor of 2 shaded.
 
     Parameters
     ----------
@@ -300,11 +303,11 @@ def reliability(rows: Any, *, ax: Axes | None = None, theme: Theme = "light") ->
         axes.plot(ends, ends, color=colours.soft, lw=0.8, ls="--", label="as stated")
         axes.vlines(it.stated, np.maximum(it.low, FLOOR), it.high, color=colours.bad, lw=1.6, zorder=3)
         axes.plot(
-            it.stated, np.maximum(it.measured, FLOOR), "o", color=colours.bad, ms=6.5, mec=colours.paper, zorder=4,
-            label="measured, 90 % interval",
+            it.stated, np.maximum(it.measured, FLOOR), "o", color=colours.bad, ms=6.5, mec=colours.paper,
+            zorder=4, label="measured, 90 % interval",
         )  # fmt: skip
-        if len(it.stated):
-            axes.set_xticks(it.stated, [f"{value:g}" for value in it.stated])
+        stated = it.stated.tolist() or [0.1, 1.0]
+        axes.set_xticks(stated, [f"{value:g}" for value in stated])
         ticks = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_yticks([], minor=True)
