@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -183,10 +185,6 @@ def test_detector_works_in_a_pipeline_and_a_search() -> None:
 
 @pytest.mark.parametrize("make", ["to_numpy", "polars", "pyarrow"])
 def test_frames_of_any_library_are_judged_alike(make: str) -> None:
-    import pandas as pd
-    import polars as pl
-    import pyarrow as pa
-
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)), columns=["a", "b"])
     makers: dict[str, Any] = {
         "to_numpy": pd.DataFrame.to_numpy,
@@ -199,8 +197,6 @@ def test_frames_of_any_library_are_judged_alike(make: str) -> None:
 
 
 def test_tables_keep_their_index() -> None:
-    import pandas as pd
-
     rows = np.random.default_rng(0).normal(size=(300, 2))
     frame = pd.DataFrame(rows, columns=["a", "b"], index=[f"fill {i}" for i in range(300)])
     before = frame.copy(deep=True)

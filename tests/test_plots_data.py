@@ -62,14 +62,20 @@ def test_money_without_balances_is_what_is_gone() -> None:
     assert it.values[-1] == pytest.approx(alone.incident(0).told["loss"])
 
 
-def test_losses_in_two_currencies_are_not_added_up() -> None:
-    fills = given()["fills"].copy()
-    fills.loc[fills["id"].str.startswith("x-bob") & (fills["side"] == "sell"), "symbol"] = "AB/EUR"
-    mixed = drainwatch.replay(fills)
-    both = [told.id for told in mixed.incidents.itertuples() if len(told.symbols) > 1]
-    assert both
-    with pytest.raises(InputError, match=r"found EUR, USDT and no balances: give .* the table `balances`"):
-        data.money(mixed.incident(both[0]))
+def test_losses_in_several_currencies_are_added_up_in_dollars_or_not_at_all() -> None:
+    fills = found().incident(0).fills
+    half = np.arange(len(fills)) % 2 == 0
+    mixed = fills.assign(
+        symbol=np.where(half, "AB/USDT", "AB/BTC"), quote_value=np.where(half, 1.0, 50_000.0), loss_quote=2.0
+    )
+    each, unit = data._worth("money", mixed, "USDT")
+    assert unit == "USDT"
+    assert each.tolist() == [1.0, 50_000.0] * (len(fills) // 2)
+    unknown = mixed.assign(quote_value=np.where(half, 1.0, np.nan))
+    for table, currency in ((unknown, "USDT"), (mixed, None)):
+        with pytest.raises(InputError, match=r"money: expected fills in one currency.* found BTC, USDT"):
+            data._worth("money", table, currency)
+    assert data._worth("money", unknown[half], None)[1] == "USDT"
 
 
 def test_reasons_are_those_of_the_incident() -> None:

@@ -48,7 +48,8 @@ class Replay:
     fills: pd.DataFrame
     """What was judged, one row a fill as in `scores` and with its index: the fill's key, `timestamp`, `price`
     and `amount` as understood, `counterparty`, `fair_price`, `deviation_bps`, `loss_quote` (quote units),
-    `score`, `flagged`, and `incident`, here from before the alert on."""
+    `quote_value` (what one of these was worth then, in `currency`), `score`, `flagged`, and `incident`, here
+    from before the alert on."""
     reasons: pd.DataFrame
     """One row for each reason of each incident, strongest first: `feature`, its `unit`, `value` and what is
     `typical`, the `nats` of the alert's score that it accounts for, and the `text`."""
@@ -75,7 +76,13 @@ class Replay:
         equity = _series(
             {(name,): points for name, points in self._page.equity.items()}, ("account",), "equity"
         )
-        return equity.assign(currency=self._page.about["equity_currency"])
+        return equity.assign(currency=self.currency)
+
+    @property
+    def currency(self) -> str | None:
+        """The dollar that `equity` and `quote_value` are in; None where nothing is traded for one."""
+        name: str | None = self._page.about["equity_currency"]
+        return name
 
     def incident(self, which: int | str = 0) -> Incident:
         """One incident with its fills and reasons.
@@ -227,6 +234,7 @@ def replay(
             "fair_source": columns["fair_source"],
             "deviation_bps": columns["deviation_bps"],
             "loss_quote": own["loss_quote"],
+            "quote_value": own["quote_value"],
             "score": columns["score"],
             "flagged": columns["flagged"],
             "incident": member,
@@ -315,14 +323,15 @@ class _Seen:
         """Keep a block's prices, and verdicts and features of what belongs to incidents."""
         fills = block.fills
         part = {name: fills[name].copy() for name in ("ts_ns", "price", "amount")}
-        self._parts.append(part | {"loss_quote": block.judged["loss_quote"].copy()})
+        part |= {name: block.judged[name].copy() for name in ("loss_quote", "quote_value")}
+        self._parts.append(part)
         for row, incident in enumerate(block.incidents):
             if incident is not None:
                 self._suspects[self._count + row] = (block.judged[row].copy(), block.features[row].copy())
         self._count += len(fills)
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Give time in ns, price, amount and loss of all fills."""
+        """Give time in ns, price, amount, loss and worth of the quote unit of all fills."""
         return {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
 
     def reasons(

@@ -53,12 +53,13 @@ def _from_arrow(table: str, frame: Any) -> pd.DataFrame:
     try:
         given = pa.table(frame)
         plain = pa.table([_plain(column) for column in given.columns], names=given.column_names)
-        return plain.to_pandas(types_mapper=pd.ArrowDtype)
+        made: pd.DataFrame = plain.to_pandas(types_mapper=pd.ArrowDtype)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise InputError(
             f"{table}: expected columns that pyarrow reads, found others: {error}; give them as texts,"
             " numbers and times"
         ) from error
+    return made
 
 
 def _plain(column: Any) -> Any:

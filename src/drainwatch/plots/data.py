@@ -69,7 +69,7 @@ def price(of: Subject, symbol: str | None = None, account: str | None = None) ->
     ids = set(it.incidents["id"])
     return Price(
         title=shown(symbol),
-        unit=shown(symbol.partition(":")[0].partition("/")[2], 12),
+        unit=_quote(symbol),
         times=_utc(fills["timestamp"]),
         prices=fills["price"].to_numpy(dtype=np.float64),
         fair=fills["fair_price"].to_numpy(dtype=np.float64),
@@ -112,21 +112,16 @@ def money(of: Subject, account: str | None = None) -> Money:
         before = np.flatnonzero((equity["timestamp"] < first).to_numpy())[-1:]  # what there was at first
         after = np.flatnonzero((equity["timestamp"] > last).to_numpy())[:1]  # what the last fill left
         equity = equity.iloc[np.sort(np.concatenate([before, np.flatnonzero(inside), after]))]
-        equity = equity.assign(timestamp=equity["timestamp"].clip(first, last))
+        times = equity["timestamp"].where(equity["timestamp"] >= first, first)
+        equity = equity.assign(timestamp=times.where(times <= last, last))
     if len(equity):
         values = equity["equity"].to_numpy(dtype=np.float64)
         unit = shown(equity["currency"].iloc[0], 12)
         return Money(f"Money in {shown(account)}", unit, _utc(equity["timestamp"]), values, False, spans)
     fills = it.replay.fills
     fills = fills[(fills["account"] == account).to_numpy() & fills["incident"].isin(set(incidents["id"]))]
-    lost = np.nancumsum(fills["loss_quote"].to_numpy(dtype=np.float64))
-    quotes = {shown(name.partition(":")[0].partition("/")[2], 12) for name in fills["symbol"]}
-    if len(quotes) > 1:
-        raise InputError(
-            f"money: expected balances, or an incident in one currency, found {', '.join(sorted(quotes))} and"
-            " no balances: give `drainwatch.replay` the table `balances`"
-        )
-    unit = next(iter(quotes), "")
+    each, unit = _worth("money", fills, it.replay.currency)
+    lost = np.nancumsum(fills["loss_quote"].to_numpy(dtype=np.float64) * each)
     return Money(f"Gone from {shown(account)} so far", unit, _utc(fills["timestamp"]), lost, True, spans)
 
 
@@ -221,9 +216,9 @@ class Party:
     name: str
     fills: int
     value: float
-    """Price times amount of these fills, in quote units."""
+    """Price times amount of these fills, in `Network.unit`."""
     loss: float
-    """What they lost against fair value, in quote units; NaN where unknown."""
+    """What they lost against fair value, in `Network.unit`; NaN where unknown."""
     x: float
     y: float
 
@@ -255,12 +250,13 @@ def network(of: Subject) -> Network:
         raise InputError(
             "network: expected fills with a column `counterparty`, found none that tells it: few exchanges do"
         )
-    value = known["price"] * known["amount"]
-    by = known.assign(value=value).groupby("counterparty", sort=True)
+    each, unit = _worth("network", known, incident.replay.currency)
+    worth = {"value": known["price"] * known["amount"] * each, "loss": known["loss_quote"] * each}
+    by = known.assign(**worth).groupby("counterparty", sort=True)
     rows = [
         (
             str(name), len(group), float(group["value"].sum()),
-            float(group["loss_quote"].sum()) if group["loss_quote"].notna().any() else float("nan"),
+            float(group["loss"].sum()) if group["loss"].notna().any() else float("nan"),
         )
         for name, group in by
     ]  # fmt: skip
@@ -271,13 +267,12 @@ def network(of: Subject) -> Network:
         lost = float(np.nansum(losses)) if np.isfinite(losses).any() else float("nan")
         rows = [*few, (f"{len(rest)} others", sum(r[1] for r in rest), sum(r[2] for r in rest), lost)]
     angles = 2.0 * np.pi * np.arange(len(rows)) / len(rows)
-    quotes = sorted({name.partition(":")[0].partition("/")[2] for name in known["symbol"]})
     parties = tuple(
-        Party(shown(name, 20), count, worth, lost, float(np.sin(angle)), float(np.cos(angle)))
-        for (name, count, worth, lost), angle in zip(rows, angles, strict=True)
+        Party(shown(name, 20), count, value, lost, float(np.sin(angle)), float(np.cos(angle)))
+        for (name, count, value, lost), angle in zip(rows, angles, strict=True)
     )
     account = shown(incident.told["account"], 20)
-    return Network(f"Who {account} traded with", account, shown(" + ".join(quotes), 20), parties)
+    return Network(f"Who {account} traded with", account, unit, parties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,12 +376,32 @@ def _around(told: pd.Series[Any], fills: pd.DataFrame) -> tuple[pd.Timestamp, pd
     return first - air, last + air
 
 
+def _quote(symbol: str) -> str:
+    """Quote currency of a symbol, fit to be drawn."""
+    return shown(symbol.partition(":")[0].partition("/")[2], 12)
+
+
+def _worth(what: str, fills: pd.DataFrame, currency: str | None) -> tuple[Floats, str]:
+    """What a quote unit of each fill counts, and in which currency: their own, or dollars for several."""
+    quotes = sorted({_quote(symbol) for symbol in fills["symbol"]})
+    if len(quotes) <= 1:
+        return np.ones(len(fills)), next(iter(quotes), "")
+    each = fills["quote_value"].to_numpy(dtype=np.float64)
+    if currency is None or np.isnan(each).any():
+        raise InputError(
+            f"{what}: expected fills in one currency, or in such as are traded for a dollar, found"
+            f" {', '.join(quotes)}: give `drainwatch.replay` trades or quotes of these against a dollar"
+        )
+    return each, shown(currency, 12)
+
+
 def _within(table: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
     return table[((table["timestamp"] >= first) & (table["timestamp"] <= last)).to_numpy()]
 
 
 def _spans(incidents: pd.DataFrame, fills: pd.DataFrame, symbol: str | None = None) -> list[Span]:
     found = []
+    told: Any
     for told in incidents.itertuples():
         if symbol is not None and symbol not in told.symbols:
             continue
@@ -430,7 +445,8 @@ def _quartiles(label: str, horizons_s: Floats, values: Floats, incident: bool) -
     for column in np.flatnonzero(count):
         known = values[np.isfinite(values[:, column]), column]
         quartiles[:, column] = np.quantile(known, [0.25, 0.5, 0.75])
-    return Markouts(label, horizons_s, *quartiles, count, incident)
+    low, median, high = quartiles
+    return Markouts(label, horizons_s, low, median, high, count, incident)
 
 
 def _climbs(values: Floats, levels: Floats) -> Floats:

@@ -110,8 +110,8 @@ def money(of: Subject, *, account: str | None = None, theme: Theme = "light") ->
     Raises
     ------
     InputError
-        There is no such account, or several and none was named; or losses in several currencies and no
-        balances.
+        There is no such account, or several and none was named; or losses in currencies that
+        aren't known in dollars, and no balances.
 
     """
     it = data.money(of, account)
@@ -210,7 +210,7 @@ def network(of: Subject, *, theme: Theme = "light") -> Figure:
     Raises
     ------
     InputError
-        The fills don't tell who was on the other side.
+        The fills don't tell who was on the other side, or are in currencies that aren't known in dollars.
 
     """
     it = data.network(of)

@@ -100,8 +100,8 @@ def money(of: Subject, *, account: str | None = None, ax: Axes | None = None, th
     Raises
     ------
     InputError
-        There is no such account, or several and none was named; or losses in several currencies and no
-        balances.
+        There is no such account, or several and none was named; or losses in currencies that
+        aren't known in dollars, and no balances.
 
     """
     it = data.money(of, account)
@@ -212,7 +212,7 @@ def network(of: Subject, *, ax: Axes | None = None, theme: Theme = "light") -> A
     Raises
     ------
     InputError
-        The fills don't tell who was on the other side.
+        The fills don't tell who was on the other side, or are in currencies that aren't known in dollars.
 
     """
     it = data.network(of)
@@ -224,7 +224,7 @@ def network(of: Subject, *, ax: Axes | None = None, theme: Theme = "light") -> A
                       lw=0.8 + 6.0 * party.value / most,
                       solid_capstyle="round")  # fmt: skip
             axes.plot([party.x], [party.y], "o", ms=10.0, color=colour, mec=colours.paper, zorder=3)
-            away = 1.12
+            away = 1.3 if abs(party.x) <= 0.15 else 1.12  # those above and below have neighbours
             side = "left" if party.x > 0.15 else "right" if party.x < -0.15 else "center"
             up = "bottom" if party.y > 0.15 else "top" if party.y < -0.15 else "center"
             axes.text(
@@ -353,7 +353,7 @@ def _colour_bar(axes: Axes, norm: Any, colouring: Any, colours: Palette) -> None
     bar.set_ticks(ticks, labels=[f"{tick:,.0f}" for tick in ticks])
     bar.ax.tick_params(length=0.0, colors=colours.soft, labelsize=7.0, which="both")
     bar.ax.minorticks_off()
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.set_label("deviation, bps, cost > 0", color=colours.soft, fontsize=7.5)
 
 
@@ -372,7 +372,7 @@ def _spans(axes: Axes, spans: tuple[data.Span, ...], colours: Palette, *, shade:
         axes.axvline(span.alerted, color=colours.bad, lw=1.0)  # type: ignore[arg-type]
         if number == 0 or shade:
             axes.annotate(
-                span.label if shade else "alert", (span.alerted, 1.0), (4.0, -3.0),  # type: ignore[arg-type]
+                span.label if shade else "alert", (span.alerted, 1.0), (4.0, -3.0),
                 xycoords=("data", "axes fraction"), textcoords="offset points", va="top", fontsize=7.0,
                 color=colours.bad,
             )  # fmt: skip
@@ -382,7 +382,7 @@ def _times(axes: Axes) -> None:
     """Label the axis of times as short as can be, in UTC."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=7)
+    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_xlabel("UTC")

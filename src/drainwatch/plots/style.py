@@ -112,7 +112,7 @@ def drawing(
             _dress(ax, colours)
         yield ax, colours
         for text in ax.findobj(Text):  # those that were there before are as they were set up elsewhere
-            text.set_parse_math(False)  # type: ignore[attr-defined]
+            text.set_parse_math(False)
 
 
 def _dress(ax: Axes, colours: Palette) -> None:
@@ -126,7 +126,7 @@ def _dress(ax: Axes, colours: Palette) -> None:
     ax.spines[:].set_color(colours.line)
     for axis in (ax.xaxis, ax.yaxis):
         axis.label.set_color(colours.soft)
-        axis.label.set_size(8.0)
+        axis.label.set_fontsize(8.0)
 
 
 def deviation_colours() -> Colormap:

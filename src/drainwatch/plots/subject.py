@@ -32,6 +32,9 @@ class ReplayLike(Protocol):
     def equity(self) -> pd.DataFrame: ...  # noqa: D102
 
     @property
+    def currency(self) -> str | None: ...  # noqa: D102
+
+    @property
     def false_alarms_per_month(self) -> float: ...  # noqa: D102
 
 
@@ -96,8 +99,8 @@ class Subjects(NamedTuple):
 
 def subjects(of: Subject) -> Subjects:
     """Take apart what is to be drawn."""
-    told = getattr(of, "told", None)
-    return Subjects(of, None) if told is None else Subjects(of.replay, told)  # type: ignore[union-attr,arg-type]
+    it: Any = of
+    return Subjects(it.replay, it.told) if hasattr(of, "told") else Subjects(it, None)
 
 
 def one_incident(of: Subject) -> IncidentLike:
@@ -109,12 +112,13 @@ def one_incident(of: Subject) -> IncidentLike:
         The replay has none.
 
     """
-    if hasattr(of, "told"):
-        return of
-    if not len(of.incidents):
-        raise InputError("expected an incident to draw, found a replay without any")
-    first: IncidentLike = of.incident(0)  # type: ignore[union-attr]
-    return first
+    it: Any = of
+    if not hasattr(of, "told"):
+        if not len(it.incidents):
+            raise InputError("expected an incident to draw, found a replay without any")
+        it = it.incident(0)
+    incident: IncidentLike = it
+    return incident
 
 
 def _one(what: str, name: str | None, names: list[str]) -> str:
