@@ -236,8 +236,9 @@ def judge(
     names: Names,
     take_scores: Callable[[dict[str, NDArray[Any]]], None],
     say: Progress,
+    see: Callable[[Block], None] = lambda _: None,
 ) -> Judged:
-    """Send all tables through the engine; `take_scores` gets each block's columns."""
+    """Send all tables through the engine; `take_scores` gets each block's columns, `see` the block."""
     found = Judged(names)
     for batch in tables.batches():
         for events in (batch.rows, batch.fills):
@@ -251,6 +252,7 @@ def judge(
         found.engine_seconds += time.process_time() - started
         for block in blocks:
             take_block(found, block, engine, take_scores)
+            see(block)
         say("judging fills", found.n_fills, tables.n_fills)
     engine.advance(found.last_ns)
     found.incidents = [incident.to_dict() for incident in engine.incidents]

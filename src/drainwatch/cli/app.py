@@ -218,7 +218,7 @@ def features(
 ) -> None:
     """List what is measured of a fill."""
     with Screen(no_color=no_color, debug=debug) as screen:
-        from drainwatch import features as registry
+        from drainwatch.features import registry
 
         if markdown:
             screen.out(registry.markdown().rstrip("\n"))
