@@ -1,8 +1,8 @@
 """Build the documents as a site: `make site`, to out/site.
 
-The pages are those that are read in the repository, unchanged; the menu is docs/index.md, which names every page
-under one of its kinds. What they link to outside of docs/ (the README, the notebooks, the samples) becomes
-pages, too. Any warning is an error: a page that no list names, a link that leads nowhere.
+The pages are those that are read in the repository, unchanged; the menu is docs/index.md, which names every
+page under one of its kinds. What they link to outside of docs/ (the README, the notebooks, the samples)
+becomes pages, too. Any warning is an error: a page that no list names, a link that leads nowhere.
 
     python scripts/site.py [FOLDER]
 """
@@ -46,7 +46,9 @@ def places() -> dict[str, str]:
     """Return where each page of the site comes from: its path in the repository to that in the site."""
     pages = {
         f"docs/{path}": path
-        for path in sorted(file.relative_to(ROOT / "docs").as_posix() for file in (ROOT / "docs").rglob("*.md"))
+        for path in sorted(
+            file.relative_to(ROOT / "docs").as_posix() for file in (ROOT / "docs").rglob("*.md")
+        )
     }
     books = sorted((ROOT / "notebooks").glob("*.ipynb"))
     return pages | OUTSIDE | {f"notebooks/{book.name}": f"notebooks/{book.stem}.md" for book in books}
@@ -95,7 +97,7 @@ def menu(index: str) -> Iterator[tuple[str, list[str]]]:
     """Yield each kind of page that the site's index names, and its pages in order."""
     for block in re.split(r"^(?=\*\*)", index, flags=re.MULTILINE)[1:]:
         kind = block.partition("**")[2].partition("**")[0]
-        links = re.findall(r"\]\(([^)#\s]+\.md)\)", block)
+        links = re.findall(r"^- \[[^\]]*\]\(([^)#\s]+\.md)", block, flags=re.MULTILINE)
         yield kind, list(dict.fromkeys(link.removesuffix(".md") for link in links))
 
 
@@ -108,7 +110,7 @@ def with_menu(index: str) -> str:
 
 
 def sources(folder: Path) -> None:
-    """Write the pages to a folder, as Sphinx takes them, and the pictures beside them."""
+    """Write the pages to a folder, as Sphinx takes them, and what stands beside them in docs/."""
     for source, name in places().items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -121,10 +123,11 @@ def sources(folder: Path) -> None:
         elif name in {"changelog.md", "license.md", "about.md", "samples.md"}:
             text = f"---\norphan: true\n---\n{text}"
         file.write_text(text, encoding="utf-8")
-    for picture in (ROOT / "docs").rglob("*.svg"):
-        to = folder / picture.relative_to(ROOT / "docs")
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(picture, to)
+    for other in (ROOT / "docs").rglob("*.*"):
+        to = folder / other.relative_to(ROOT / "docs")
+        if other.suffix != ".md":
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(other, to)
 
 
 def build(out: Path) -> int:
