@@ -1,6 +1,6 @@
 """Write what comes from code in the documents.
 
-In `docs/`: features, command line, exit codes, settings, rules, rooms. In the README: the demo's words and
+In `docs/`: features, command line, exit codes, settings, rules, rooms, figures of the limits. In the README: the demo's words and
 the shipped model's figures.
 
     python scripts/reference.py
@@ -289,9 +289,12 @@ def with_limits(page: str) -> str:
     result = json.loads(kept.read_text(encoding="utf-8"))
     levels = result["levels"]
     ours = levels[result["figure_level"]]["detectors"]["drainwatch"]
-    lines = [
+    basis = (
         "From the result that is kept in [benchmark.json](benchmark.json), of simulated accounts; how it is "
-        "measured is told with [the benchmark](benchmark.md).",
+        "measured is told with [the benchmark](benchmark.md)."
+    )
+    lines = [
+        basis,
         "",
         "| given | thefts never found | gone at the alert, mean | false incidents an account-month |",
         "|---|---|---|---|",
@@ -302,14 +305,11 @@ def with_limits(page: str) -> str:
         lines.append(
             f"| {level['about']} | {missed} | {of['gone']['mean']:.0%} | {of['false_a_month']:.2f} |"
         )
-    lines += [
-        "",
-        "With the bot's order log, these thieves got away with a quarter of the loss or more before the alert, "
-        "or were not always found:",
-        "",
-        "| thief | never found | gone at the alert, mean |",
-        "|---|---|---|",
-    ]
+    worst = (
+        "With the bot's order log, these thieves had a quarter of the loss or more before the alert, "
+        "or were not always found:"
+    )
+    lines += ["", worst, "", "| thief | never found | gone at the alert, mean |", "|---|---|---|"]
     thieves = sorted(ours["by_thief"].items(), key=lambda item: -item[1]["gone"]["mean"])
     for thief, of in thieves:
         if of["gone"]["mean"] >= LARGE_SHARE or of["recall"] < 1:
