@@ -1,7 +1,7 @@
 """Write what comes from code in the documents.
 
-In `docs/`: features, command line, exit codes, settings, rules, rooms, figures of the limits. In the README: the demo's words and
-the shipped model's figures.
+In `docs/`: features, command line, exit codes, settings, rules, rooms, and the figures of what can't be seen.
+In the README: the demo's words and the shipped model's figures.
 
     python scripts/reference.py
 

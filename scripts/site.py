@@ -31,6 +31,8 @@ SETTINGS = {
     "project": "drainwatch",
     "html_title": "drainwatch",
     "html_theme": "furo",
+    "html_css_files": ["site.css"],
+    "html_static_path": ["looks"],
     "html_copy_source": False,
     "html_show_sphinx": False,
     "html_show_copyright": False,
@@ -110,7 +112,7 @@ def with_menu(index: str) -> str:
 
 
 def sources(folder: Path) -> None:
-    """Write the pages to a folder, as Sphinx takes them, and what stands beside them in docs/."""
+    """Write the pages to a folder, as Sphinx takes them, and beside them the pictures and the looks."""
     for source, name in places().items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -123,6 +125,8 @@ def sources(folder: Path) -> None:
         elif name in {"changelog.md", "license.md", "about.md", "samples.md"}:
             text = f"---\norphan: true\n---\n{text}"
         file.write_text(text, encoding="utf-8")
+    (folder / "looks").mkdir()
+    shutil.copyfile(ROOT / "scripts" / "site.css", folder / "looks" / "site.css")
     for other in (ROOT / "docs").rglob("*.*"):
         to = folder / other.relative_to(ROOT / "docs")
         if other.suffix != ".md":
