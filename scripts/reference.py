@@ -53,8 +53,9 @@ training, by how often it trips on harmless histories.
 """
 
 FORMATS_INTRODUCTION = """\
-`drainwatch scan` tells by a file's columns what it is. It reads CSV with any usual separator, JSON Lines and
-Parquet, packed with gzip or not, whatever the file is called; a folder stands for the files in it.
+`drainwatch scan` tells by a file's columns what it is. It reads CSV with any usual separator, JSON Lines,
+lists in JSON and Parquet, packed with gzip or not, whatever the file is called; the databases of freqtrade and
+hummingbot, also while the bot runs; and results of freqtrade's backtests. A folder stands for the files in it.
 
 ```sh
 drainwatch scan export.csv
@@ -150,7 +151,9 @@ def formats() -> str:
     ]
     columns = []
     for one in IMPORTERS:
-        names = dict.fromkeys(f"`{c.names[0]}`" + ("" if c.needed else "?") for c in one.columns)
+        names = dict.fromkeys(
+            f"`{c.names[0]}`" + ("" if c.needed else "?") for c in one.columns if c.names[0][0] != "_"
+        )
         notes = f" {one.note}" if one.note else ""
         columns.append(f"- **{one.title}** (`{one.name}`): {', '.join(names)}.{notes}")
     strange = [f"| {one.title} | {one.instead} |" for one in STRANGERS]

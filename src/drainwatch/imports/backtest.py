@@ -87,7 +87,7 @@ IMPORTERS = (
         quirks=(leave_kinds,),
         part=PART,
         note="A backtest is no account: its fills are pretended, at prices that the bot assumed, so nothing "
-        "found here is a theft; each strategy is shown as an account of its own",
+        "found here is a theft; each strategy is shown as an account of its own.",
     ),
 )
 STRANGERS: tuple[Stranger, ...] = ()

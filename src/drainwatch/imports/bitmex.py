@@ -183,6 +183,8 @@ IMPORTERS = (
         marks=("execComm",),
         quirks=(_fills, _money, _forced),
         tells_markets=True,
+        note="Quanto contracts of BitMEX, such as ETHUSD, pay in another coin than their price is in: their "
+        "fills are counted, but not judged.",
     ),
 )
 STRANGERS = (

@@ -46,7 +46,8 @@ IMPORTERS = (
         ),
         quirks=(leave_kinds,),
         part=PART,
-        note="freqtrade keeps orders, not their single trades: a fill here is an order at its average price",
+        note="The database of freqtrade has orders, not their single trades: a fill here is an order at its "
+        "average price.",
     ),
 )
 STRANGERS: tuple[Stranger, ...] = ()

@@ -75,7 +75,7 @@ IMPORTERS = (
         others=("closedPnl", "hash", "startPosition", "crossed", "side", "builderFee", "twapId"),
         quirks=(_directions, _markets),
         note="Hyperliquid's page writes times as the browser's clock shows them: they are taken for UTC, "
-        "unless --timezone says otherwise",
+        "unless --timezone says otherwise.",
     ),
 )
 STRANGERS = (
