@@ -15,7 +15,7 @@ from robbed import stolen_ids
 def test_scores_have_the_index_of_the_fills() -> None:
     fills = given()["fills"]
     labels = pd.MultiIndex.from_arrays([fills["account"], [f"row {i}" for i in range(len(fills))]])
-    seen = drainwatch.replay(fills.set_axis(labels.rename([None, None])))
+    seen = drainwatch.replay(fills.set_axis(labels.set_names([None, None])))
     assert seen.scores.index.equals(seen.fills.index)
     at = [label for _, label in seen.scores.index]
     assert [int(label[4:]) for label in at] == [fills.index[fills["id"] == i][0] for i in seen.scores["id"]]
@@ -34,9 +34,9 @@ def test_fills_say_what_was_understood_and_what_was_lost() -> None:
 
 def test_reasons_weigh_what_they_say() -> None:
     reasons = found().reasons
-    for told in found().incidents.itertuples():
-        own = reasons[reasons["incident"] == told.id]
-        assert own["feature"].tolist() == [reason["feature"] for reason in told.reasons]
+    for told in found().incidents.to_dict("records"):
+        own = reasons[reasons["incident"] == told["id"]]
+        assert own["feature"].tolist() == [reason["feature"] for reason in told["reasons"]]
         assert own["nats"].is_monotonic_decreasing  # strongest first
         assert (own["nats"] > 0.0).all()
 

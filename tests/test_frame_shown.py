@@ -12,10 +12,12 @@ from plots_fakes import found, nasty
 def test_a_replay_lists_its_incidents() -> None:
     shown = found()._repr_html_()
     assert "2 incidents in 474 fills" in shown
-    for told in found().incidents.itertuples():
-        assert told.id in shown
+    for told in found().incidents.to_dict("records"):
+        assert told["id"] in shown
         assert (
-            f'<td style="text-align:left;vertical-align:top;padding:.25em .9em .25em 0">{told.account}</td>'
+            '<td style="text-align:left;vertical-align:top;padding:.25em .9em .25em 0">'
+            + told["account"]
+            + "</td>"
             in shown
         )
 

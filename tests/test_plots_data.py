@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import drainwatch
 from drainwatch.errors import InputError
 from drainwatch.plots import data
+from drainwatch.plots.style import shown
 from plots_fakes import NASTY, found, given, nasty, reliable
 from robbed import FEE, N_STOLEN
 
@@ -44,7 +47,7 @@ def test_price_of_a_replay_shows_everything() -> None:
 def test_money_falls_by_what_was_stolen() -> None:
     it = data.money(found().incident(0))
     told = found().incident(0).told
-    stolen = given()["fills"].set_index("id").loc["x-bob-0":"x-bob-7"]  # type: ignore[misc]
+    stolen = given()["fills"].set_index("id").loc["x-bob-0":"x-bob-7"]
     fees = FEE * (stolen["price"] * stolen["amount"]).sum()
     assert not it.gone
     assert it.unit == "USDT"
@@ -94,8 +97,9 @@ def test_markouts_are_those_of_a_naive_count() -> None:
     mid = (quotes["bid"] + quotes["ask"]) / 2
     for column, horizon_s in enumerate(horizons_s):
         expected = []
+        fill: Any
         for fill in fills.itertuples():
-            at_ms = fill.timestamp.value / 1e6
+            at_ms = fill.timestamp.timestamp() * 1e3
             until = quotes["timestamp"] <= at_ms + 1e3 * horizon_s
             if quotes["timestamp"][until].iloc[-1] > at_ms:  # told after the fill
                 later = mid[until].iloc[-1]
@@ -135,7 +139,7 @@ def test_a_market_without_prices_is_told() -> None:
 def test_network_adds_up_each_counterparty() -> None:
     incident = found().incident(0)
     it = data.network(incident)
-    assert [party.name for party in it.parties] == ["thief", data.shown(NASTY, 20)]
+    assert [party.name for party in it.parties] == ["thief", shown(NASTY, 20)]
     assert [party.fills for party in it.parties] == [6, 2]
     assert sum(party.loss for party in it.parties) == pytest.approx(incident.told["loss"])
     assert (it.parties[0].x, it.parties[0].y) == (0.0, 1.0)  # on top

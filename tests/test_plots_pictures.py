@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from drainwatch import plots
 from drainwatch.plots import data
-from drainwatch.plots.style import PALETTES
+from drainwatch.plots.style import PALETTES, shown
 from plots_fakes import NASTY, found, given, nasty, reliable
 
 Draw = Callable[..., Axes]
@@ -47,7 +47,9 @@ def words_of(axes: Axes) -> list[str]:
     """Texts of a drawing as SVG has them; fails where it isn't well-formed."""
     out = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none"}):
-        axes.figure.savefig(out, format="svg")
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        figure.savefig(out, format="svg")
     elements = ET.fromstring(out.getvalue()).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own
     return ["".join(element.itertext()) for element in elements]
 
@@ -72,9 +74,8 @@ def test_given_axes_are_drawn_on_and_no_figure_is_opened(draw: Draw) -> None:
 def test_price_shows_each_fill_once_and_those_of_the_incident_large() -> None:
     axes = plots.price(found().incident(0))
     it = data.price(found().incident(0))
-    drawn = {
-        round(float(y), 9): part.get_sizes()[0] for part in axes.collections for _, y in part.get_offsets()
-    }
+    parts: list[Any] = list(axes.collections)
+    drawn = {round(float(y), 9): part.get_sizes()[0] for part in parts for _, y in part.get_offsets()}
     assert sorted(drawn) == sorted({round(float(price), 9) for price in it.prices})
     assert {drawn[round(float(price), 9)] for price in it.prices[it.mine]} == {46.0}
     assert {drawn[round(float(price), 9)] for price in it.prices[~it.mine]} <= {20.0}
@@ -85,7 +86,7 @@ def test_money_is_drawn_with_the_incident_shaded() -> None:
     it = data.money(found().incident(0))
     assert np.asarray(axes.lines[0].get_ydata()).tolist() == it.values.tolist()
     (shade,) = axes.patches
-    first, last = mpl.dates.date2num([it.spans[0].first, it.spans[0].last])
+    first, last = mpl.dates.date2num([it.spans[0].first, it.spans[0].last])  # type: ignore[no-untyped-call]
     bounds = shade.get_extents().transformed(axes.transData.inverted())
     assert (bounds.x0, bounds.x1) == pytest.approx((first, last))
 
@@ -121,7 +122,7 @@ def test_names_from_outside_are_drawn_as_they_stand(draw: Draw) -> None:
 
 
 def test_a_counterparty_is_drawn_as_it_stands() -> None:
-    assert data.shown(NASTY, 20) in words_of(plots.network(found().incident(0)))
+    assert shown(NASTY, 20) in words_of(plots.network(found().incident(0)))
 
 
 def test_naming_the_drawings_loads_no_library_of_drawings() -> None:

@@ -196,7 +196,7 @@ class DrainDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         flagged = scores < self.offset_
         return pd.DataFrame({"score": -scores, "flagged": flagged}, index=X.index if _is_pandas(X) else None)
 
-    def contributions(self, X: ArrayLike) -> NDArray[np.float64] | pd.DataFrame:
+    def contributions(self, X: ArrayLike) -> Any:
         """How much each feature raised each row's score, in powers of two.
 
         `np.log2(-score_samples(X))` is `contribution_base_` plus the sum of a row's contributions, to

@@ -71,5 +71,4 @@ def _hashes(columns: dict[str, NDArray[Any]]) -> NDArray[np.uint64]:
         absent = _ABSENT.get(name, "")
         texts = [absent if text is None else text for text in columns[name].tolist()]
         table[name] = pd.Series(texts, dtype=object)
-    hashed: NDArray[np.uint64] = pd.util.hash_pandas_object(table, index=False).to_numpy()
-    return hashed
+    return pd.util.hash_pandas_object(table, index=False).to_numpy(dtype=np.uint64)

@@ -196,11 +196,11 @@ def replay(
         judgement=Judgement(false_alarms_per_month=false_alarms_per_month),
         incidents=Incidents(quiet_hours=quiet_hours),
     )
-    given = {
+    given: dict[str, Any] = {
         "fills": fills, "trades": trades, "quotes": quotes, "candles": candles, "balances": balances,
         "orders": orders, "markets": markets,
     }  # fmt: skip
-    frames = {
+    frames: dict[str, Any] = {
         name: taken(name, frame) for name, frame in given.items() if frame is not None or name == "fills"
     }
     names = Names()
@@ -308,7 +308,7 @@ def features(
         numbered = given.reset_index(level=named).set_axis(pd.RangeIndex(len(given)))
     scores = replay(numbered, trades, quotes, candles, balances, orders, markets, strict=strict).scores
     measured = scores.loc[scores.index.sort_values(), list(NAMES)]
-    return measured.set_axis(given.index.take(measured.index))
+    return measured.set_axis(given.index.take(measured.index.to_numpy()))
 
 
 class _Seen:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from drainwatch.replay import Page
 from drainwatch.report import headline, text, words
+from drainwatch.report.table import FillTable
 
 MOST_INCIDENTS: Final = 20
 """Incidents listed; how many more there are is said."""
@@ -59,7 +60,7 @@ def replay_html(page: Page) -> Markup:
 
 def incident_html(incident: Mapping[str, Any], fills: Any) -> Markup:
     """Show an incident: what happened in a sentence, what to do, why, and the facts."""
-    table = text.FillTable(fills)
+    table = FillTable(fills)
     why = Markup("").join(Markup("<li>{}</li>").format(reason) for reason in text.reasons(incident))
     return Markup(
         '<div><p style="margin:.4em 0">{} <b>{}</b></p><p style="margin:.4em 0">Now: {}</p>'
