@@ -159,6 +159,7 @@ def test_notebook_is_stripped(notebook: Path) -> None:
             assert cell.execution_count is None
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("default")  # the kernel's client is others' code
 @pytest.mark.parametrize("notebook", [
     pytest.param(book, marks=[] if book.name.startswith(QUICKEST) else pytest.mark.slow, id=short(book))
@@ -169,7 +170,7 @@ def test_notebook_runs(notebook: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     client = NotebookClient(
         nbformat.read(notebook, as_version=4),
-        timeout=120,
+        timeout=None,  # the first one that runs compiles the kernels; pytest's own limit holds
         kernel_name="python3",
         resources={"metadata": {"path": str(notebook.parent)}},
     )
@@ -182,6 +183,7 @@ def site() -> ModuleType:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("default")  # Sphinx and its extensions are others' code
 def test_the_site_is_built_without_a_warning(site: ModuleType, tmp_path: Path) -> None:
     """Sphinx names a page that no list names, and a link that leads nowhere."""
