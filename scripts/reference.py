@@ -54,8 +54,9 @@ training, by how often it trips on harmless histories.
 
 FORMATS_INTRODUCTION = """\
 `drainwatch scan` tells by a file's columns what it is. It reads CSV with any usual separator, JSON Lines,
-lists in JSON and Parquet, packed with gzip or not, whatever the file is called; the databases of freqtrade and
-hummingbot, also while the bot runs; and results of freqtrade's backtests. A folder stands for the files in it.
+lists in JSON and Parquet, packed with gzip or not, whatever the file is called; the databases of freqtrade
+and hummingbot, also while the bot runs; and results of freqtrade's backtests. A folder stands for the files
+in it.
 
 ```sh
 drainwatch scan export.csv

@@ -180,8 +180,8 @@ IMPORTERS = (
         others=("Leverage", "Position", "Age"),
         marks=("Age",),
         quirks=(_fills, _names, _orders),
-        note="The command export_trades writes times as the bot's machine shows them: they are taken for UTC, "
-        "unless --timezone says otherwise.",
+        note="The command export_trades writes times as the bot's machine shows them: they are taken for "
+        "UTC, unless --timezone says otherwise.",
     ),
 )
 STRANGERS: tuple[Stranger, ...] = ()
