@@ -134,7 +134,7 @@ def decimal_of(texts: Iterable[str]) -> str:
         marks = {mark for mark in ".," if mark in text}
         if len(marks) == 2:
             shown.add("," if text.rfind(",") > text.rfind(".") else ".")
-        elif marks and sum(map(text.count, marks)) == 1 and not _GROUPED.fullmatch(text):
+        elif marks and sum(text.count(mark) for mark in marks) == 1 and not _GROUPED.fullmatch(text):
             shown |= marks
     return "" if len(shown) == 2 else next(iter(shown), ".")
 
