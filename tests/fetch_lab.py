@@ -45,7 +45,10 @@ def a_past(offsets_ms: Iterable[int], symbols: Sequence[str] = tuple(MARKETS)) -
     """Give an exchange on which each symbol was traded at each of these times after `START_MS`."""
     now = START_MS
     exchange = Exchange(
-        [Listing(*symbol.split("/"), price_of("0.0000001"), amount_of("0.0001")) for symbol in MARKETS],
+        [
+            Listing(base, quote, price_of("0.0000001"), amount_of("0.0001"))
+            for base, quote in (symbol.split("/") for symbol in MARKETS)
+        ],
         clock=lambda: now,
     )
     exchange.open_account("other", unlimited=True)

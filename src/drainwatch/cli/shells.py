@@ -115,7 +115,7 @@ def scan(
 
     given = files.given(tables)
     beside = dict.fromkeys(given, "the files") | _beside_fills(tables)
-    paths = TablePaths(**(beside | {"fills": files.names}))
+    paths = TablePaths(**{**beside, "fills": files.names})  # type: ignore[arg-type]
     return replay_tables(
         paths, out, model=model, settings=settings, strict=strict, progress=progress, given=given
     )

@@ -216,7 +216,7 @@ def _prints(pair: tuple[Trade | Candle, Any]) -> list[Trade | Candle]:
     if isinstance(row, Candle):
         return [row]
     info = inner_info(raw.get("info"))
-    first, last = info.get("f", ""), info.get("l", "")
+    first, last = str(info.get("f")), str(info.get("l"))
     if "a" not in info or not _whole(first) or not _whole(last):
         return [row]
     count = int(last) - int(first) + 1

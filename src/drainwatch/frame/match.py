@@ -71,4 +71,5 @@ def _hashes(columns: dict[str, NDArray[Any]]) -> NDArray[np.uint64]:
         absent = _ABSENT.get(name, "")
         texts = [absent if text is None else text for text in columns[name].tolist()]
         table[name] = pd.Series(texts, dtype=object)
-    return pd.util.hash_pandas_object(table, index=False).to_numpy(dtype=np.uint64)
+    hashes: NDArray[np.uint64] = np.asarray(pd.util.hash_pandas_object(table, index=False), np.uint64)
+    return hashes
