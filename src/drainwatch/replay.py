@@ -20,10 +20,13 @@ from drainwatch import __version__
 from drainwatch.config import Settings
 from drainwatch.engine import Block, Engine
 from drainwatch.errors import InputError
-from drainwatch.events import NS_PER_MS, Names
+from drainwatch.events import NS_PER_MS, Kind, Names
 from drainwatch.model import Model, default_model_path, load_model
 from drainwatch.readers import Source
+from drainwatch.rejects import Reject
 from drainwatch.report import to_html
+from drainwatch.report.diary import Diary
+from drainwatch.report.table import FillTable
 from drainwatch.scores import COLUMNS, KEYS, judged_columns, money_and_markets, score_columns, value_unit
 from drainwatch.tables import TablePaths, Tables
 
@@ -56,6 +59,10 @@ class Judged:
     fair_sources: Counter[str] = field(default_factory=Counter)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     """By table: rows read, rejected and duplicates among them."""
+    bad_rows: list[Reject] = field(default_factory=list)
+    """The first rejected row of each table."""
+    diary: Diary = field(default_factory=Diary)
+    """What was seen day by day, of all fills."""
     first_ns: int = 0
     last_ns: int = 0
     engine_seconds: float = 0.0
@@ -244,6 +251,8 @@ def judge(
         for events in (batch.rows, batch.fills):
             if len(events):
                 found.last_ns = max(found.last_ns, int(events["ts_ns"][-1]))
+        prices = batch.rows[batch.rows["kind"] <= Kind.CANDLE]
+        found.diary.take_market(prices["ts_ns"] // NS_PER_MS)
         if found.n_fills == 0:  # the first batch of a version waits for the compiler: say for what
             say("judging fills", 0, tables.n_fills)
         started = time.process_time()
@@ -260,6 +269,7 @@ def judge(
         table: {"rows": counts.read, "rejected": counts.bad, "duplicates": counts.duplicates}
         for table, counts in tables.counts.items()
     }
+    found.bad_rows = list(tables.rejects.first.values())
     return found
 
 
@@ -274,6 +284,8 @@ def take_block(
     take_scores(columns)
     found.blind_reasons.update(why for why in columns["blind"] if why is not None)
     found.fair_sources.update(columns["fair_source"].tolist())
+    told = FillTable({name: columns[name] for name in REPORT_COLUMNS})
+    found.diary.take(told, block.judged["equity"])
     _keep(found, block, engine)
 
 
@@ -291,6 +303,8 @@ def page_of(judged: Judged, model: Model, settings: Settings) -> Page:
         "model": model.card.get("name"),
         "version": __version__,
         "equity_currency": unit,
+        "bad_rows": judged.bad_rows,
+        "diary": judged.diary,
     }
     fills = _shown(judged)
     equity, market = money_and_markets(judged.names, judged.kept) if unit else ({}, {})
