@@ -86,8 +86,8 @@ def _beside(path: Path, ending: str) -> Path:
 def _is_wal(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(_VERSION_AT + 1)
-    if not head.startswith(_MAGIC):
-        found = f"{len(head)} bytes" if len(head) < len(_MAGIC) else repr(head[:16])
+    if not head.startswith(_MAGIC) or len(head) <= _VERSION_AT:
+        found = f"{len(head)} bytes" if len(head) <= _VERSION_AT else repr(head[:16])
         raise InputError(f"{path}: expected an SQLite database, found {found}")
     return head[_VERSION_AT] == _WAL
 
