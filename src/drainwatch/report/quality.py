@@ -64,8 +64,8 @@ def hints(diary: Diary, counts: Mapping[str, Any]) -> list[str]:
         pairs = [symbol for (_, symbol), _ in _ranked(diary)]
         found.append(
             f"{words.plural(diary.blind_pairs.total(), 'fill')} could not be judged. Trades, quotes or "
-            f"candles of {words.listing(pairs, noun='pair')}, from some hours before the first of them on, would "
-            "change that."
+            f"candles of {words.listing(pairs, noun='pair')}, from some hours before the first of them on, "
+            "would change that."
         )
     if "orders" not in given:
         found.append(
