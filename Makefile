@@ -1,7 +1,7 @@
 # `make` says what there is. Each target sets up what it needs: a Python 3.11 to 3.13 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format model samples docs benchmark bench lock clean
+.PHONY: help demo test test-all check format model samples docs site notebooks benchmark bench lock clean
 SHELL := /bin/sh
 export PYTHON
 
@@ -49,6 +49,13 @@ model: $(venv)/.set-up-dev ## train models/default anew, to the same bytes (long
 
 samples: $(venv)/.set-up-dev ## write the samples in data/ anew, to the same bytes
 	@$(python) -m drainwatch.lab.samples data
+
+site: $(venv)/.set-up-dev ## build the documents as a site in out/site; a warning is an error
+	@$(python) scripts/site.py $(out)/site
+	@echo "look at it: $(out)/site/index.html"
+
+notebooks: $(venv)/.set-up-dev ## run the notebooks, each in a kernel of its own
+	@$(python) -m pytest -q -n $(workers) tests/test_docs.py -k notebook
 
 benchmark: $(venv)/.set-up-dev ## measure what is found, beside other detectors (hours)
 	@$(python) -m drainwatch lab bench --ablate --out $(out)/bench

@@ -1,7 +1,7 @@
 """Write what comes from code in the documents.
 
-In `docs/`: features, command line, exit codes, settings, rules, rooms. In the README: the demo's words and
-the shipped model's figures.
+In `docs/`: features, command line, exit codes, settings, rules, rooms, and the figures of what can't be seen.
+In the README: the demo's words and the shipped model's figures.
 
     python scripts/reference.py
 
@@ -34,6 +34,9 @@ TOLD = {
 }
 """Levels of information (`trial.ROWS_AT`) in words."""
 
+LARGE_SHARE = 0.25
+"""Of a loss: a thief who gets so much of it before the alert is named among the limits."""
+
 FEATURES_INTRODUCTION = """\
 What each fill is measured by, before anything learns from it. Every feature rises with danger. One that needs
 a table which is absent, or more past than there is, is null: it then has no vote, and never counts as 0.
@@ -50,8 +53,10 @@ training, by how often it trips on harmless histories.
 """
 
 FORMATS_INTRODUCTION = """\
-`drainwatch scan` tells by a file's columns what it is. It reads CSV with any usual separator, JSON Lines and
-Parquet, packed with gzip or not, whatever the file is called; a folder stands for the files in it.
+`drainwatch scan` tells by a file's columns what it is. It reads CSV with any usual separator, JSON Lines,
+lists in JSON and Parquet, packed with gzip or not, whatever the file is called; the databases of freqtrade
+and hummingbot, also while the bot runs; and results of freqtrade's backtests. A folder stands for the files
+in it.
 
 ```sh
 drainwatch scan export.csv
@@ -116,6 +121,9 @@ def pages(*, demo: bool = False) -> dict[Path, str]:
         ROOT / "docs" / "benchmark.md": with_result(
             (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8")
         ),
+        ROOT / "docs" / "what-it-cannot-see.md": with_limits(
+            (ROOT / "docs" / "what-it-cannot-see.md").read_text(encoding="utf-8")
+        ),
         ROOT / "docs" / "features.md": features(),
         ROOT / "docs" / "command-line.md": command_line(),
         ROOT / "docs" / "formats.md": formats(),
@@ -144,7 +152,9 @@ def formats() -> str:
     ]
     columns = []
     for one in IMPORTERS:
-        names = dict.fromkeys(f"`{c.names[0]}`" + ("" if c.needed else "?") for c in one.columns)
+        names = dict.fromkeys(
+            f"`{c.names[0]}`" + ("" if c.needed else "?") for c in one.columns if c.names[0][0] != "_"
+        )
         notes = f" {one.note}" if one.note else ""
         columns.append(f"- **{one.title}** (`{one.name}`): {', '.join(names)}.{notes}")
     strange = [f"| {one.title} | {one.instead} |" for one in STRANGERS]
@@ -330,6 +340,49 @@ def with_result(page: str) -> str:
         return between(page, "result", ["No result is kept here: run it."])
     result = json.loads(kept.read_text(encoding="utf-8"))
     return between(page, "result", ["```text", to_text(result).rstrip(), "```"])
+
+
+def with_limits(page: str) -> str:
+    """Return the page of limits with what the kept benchmark says of them."""
+    kept = ROOT / "docs" / "benchmark.json"
+    if not kept.is_file():
+        return between(page, "limits", ["No result of the benchmark is kept here."])
+    result = json.loads(kept.read_text(encoding="utf-8"))
+    levels = result["levels"]
+    ours = levels[result["figure_level"]]["detectors"]["drainwatch"]
+    basis = (
+        "From the result that is kept in [benchmark.json](benchmark.json), of simulated accounts; how it is "
+        "measured is told with [the benchmark](benchmark.md)."
+    )
+    lines = [
+        basis,
+        "",
+        "| given | thefts never found | gone at the alert, mean | false incidents an account-month |",
+        "|---|---|---|---|",
+    ]
+    for level in levels.values():
+        of = level["detectors"]["drainwatch"]
+        missed = f"{level['drains'] * (1 - of['recall']):.0f} of {level['drains']}"
+        lines.append(
+            f"| {level['about']} | {missed} | {of['gone']['mean']:.0%} | {of['false_a_month']:.2f} |"
+        )
+    worst = (
+        "With the bot's order log, these thieves had a quarter of the loss or more before the alert, "
+        "or were not always found:"
+    )
+    lines += ["", worst, "", "| thief | never found | gone at the alert, mean |", "|---|---|---|"]
+    thieves = sorted(ours["by_thief"].items(), key=lambda item: -item[1]["gone"]["mean"])
+    for thief, of in thieves:
+        if of["gone"]["mean"] >= LARGE_SHARE or of["recall"] < 1:
+            missed = f"{of['drains'] * (1 - of['recall']):.0f} of {of['drains']}"
+            lines.append(f"| {thief.replace('_', ' ')} | {missed} | {of['gone']['mean']:.0%} |")
+    over = [owner for owner, rate in ours["false_by_owner"].items() if rate > result["budget"]]
+    named = ", ".join(owner.replace("_", " ") for owner in over) or "none"
+    lines += [
+        "",
+        f"Owners above the budget of {result['budget']:g} false incidents an account-month: {named}.",
+    ]
+    return between(page, "limits", lines)
 
 
 def purpose(room: str) -> str:

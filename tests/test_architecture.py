@@ -26,6 +26,7 @@ WITHOUT_A_TEST_MODULE = {
     "alerts": "holds no code",
     "bench": "holds no code",
     "botlogs": "holds no code",
+    "casefile": "holds no code",
     "imports": "holds no code",
     "imports/binance": "tables: test_imports_catalogue reads a file of each",
     "imports/bybit": "tables: test_imports_catalogue reads a file of each",
@@ -33,10 +34,11 @@ WITHOUT_A_TEST_MODULE = {
     "imports/kraken": "tables: test_imports_catalogue reads a file of each",
     "imports/kucoin": "tables: test_imports_catalogue reads a file of each",
     "imports/okx": "tables: test_imports_catalogue reads a file of each",
-    "casefile": "holds no code",
     "features": "hands on what `features/registry` holds",
+    "fetch": "holds no code",
     "keys": "holds no code",
     "keys/leaks": "holds no code",
+    "plots": "hands on what `plots/pictures` holds",
     "lab": "holds no code",
     "lab/exchange": "holds no code",
     "lab/exchange/bybit_rest": "tested through requests, in its venue's own module",
@@ -65,7 +67,7 @@ OTHER_TESTS = {
 }
 """Test modules that are named after no source module, each with its subject."""
 
-HEAVY = ("matplotlib", "numba", "pandas", "pyarrow", "pyod", "river", "scipy", "sklearn")
+HEAVY = ("matplotlib", "numba", "pandas", "plotly", "pyarrow", "pyod", "river", "scipy", "sklearn")
 
 
 def name_of(module: Path) -> str:
@@ -132,12 +134,16 @@ def test_public_names_are_locked() -> None:
         "DrainDetector",
         "DrainwatchError",
         "Engine",
+        "Incident",
         "InputError",
         "Model",
         "ModelError",
+        "Replay",
         "StateError",
         "__version__",
+        "features",
         "load_model",
+        "read_fills",
         "replay",
     ]
     assert all(getattr(drainwatch, name) is not None for name in drainwatch.__all__)
@@ -154,6 +160,7 @@ def test_public_names_survive_the_import_of_every_module() -> None:
     for module in pkgutil.walk_packages(drainwatch.__path__, "drainwatch."):
         if module.name != "drainwatch.__main__":
             importlib.import_module(module.name)
+    assert callable(drainwatch.features)
     assert callable(drainwatch.replay)
     assert isinstance(drainwatch.__version__, str)
 

@@ -158,7 +158,14 @@ def test_missing_database_is_an_error_that_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"SQLite", b"PK\x03\x04" + b"x" * 500, b"SQLite format 3\x00" + b"\xff" * 600]
+    "content",
+    [
+        b"",
+        b"SQLite",
+        b"SQLite format 3\x00",
+        b"PK\x03\x04" + b"x" * 500,
+        b"SQLite format 3\x00" + b"\xff" * 600,
+    ],
 )
 def test_other_files_are_errors_that_say_so(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bot.sqlite"

@@ -22,6 +22,8 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
 MODULES = sorted((ROOT / "src" / "drainwatch").rglob("*.py"))
+QUICKEST = "01-"
+"""Beginning of the notebook's name that runs in `make test`; `make notebooks` runs all."""
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 OUTPUT = doctest.OutputChecker()
@@ -157,15 +159,66 @@ def test_notebook_is_stripped(notebook: Path) -> None:
             assert cell.execution_count is None
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("default")  # the kernel's client is others' code
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=short)
+@pytest.mark.parametrize("notebook", [
+    pytest.param(book, marks=[] if book.name.startswith(QUICKEST) else pytest.mark.slow, id=short(book))
+    for book in NOTEBOOKS
+])  # fmt: skip
 def test_notebook_runs(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     client = NotebookClient(
         nbformat.read(notebook, as_version=4),
-        timeout=120,
+        timeout=None,  # the first one that runs compiles the kernels; pytest's own limit holds
         kernel_name="python3",
         resources={"metadata": {"path": str(notebook.parent)}},
     )
     client.execute()
+
+
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    return load_script("site")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("default")  # Sphinx and its extensions are others' code
+def test_the_site_is_built_without_a_warning(site: ModuleType, tmp_path: Path) -> None:
+    """Sphinx names a page that no list names, and a link that leads nowhere."""
+    assert site.build(tmp_path / "site") == 0
+    built = (tmp_path / "site" / "tutorial.html").read_text(encoding="utf-8")
+    assert 'href="notebooks/01-first-look.html"' in built
+    loaded = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(https?://[^"]*)"', built)
+    assert not loaded
+
+
+def test_every_page_is_in_the_sites_menu(site: ModuleType) -> None:
+    named = [name for _, names in site.menu(site.page("docs/index.md")) for name in names]
+    assert len(named) == len(set(named))
+    aside = {"index.md", *(name for source, name in site.OUTSIDE.items() if source != "CONTRIBUTING.md")}
+    pages = {name for name in site.places().values() if not name.startswith("decisions/0")} - aside
+    assert {f"{name}.md" for name in named} == pages
+
+
+def test_links_of_the_site_lead_where_the_repositorys_do(site: ModuleType) -> None:
+    text = (
+        "[a](../docs/tables.md#out), [b](02-anatomy-of-a-drain.ipynb), [c](https://x.example/a.md), [d](#e)"
+    )
+    moved = "[a](../tables.md#out), [b](02-anatomy-of-a-drain.md), [c](https://x.example/a.md), [d](#e)"
+    source = "notebooks/01-first-look.ipynb"
+    assert site.relinked(text, source) == moved
+    code = f"```md\n{text}\n```"
+    assert site.relinked(code, source) == code
+
+
+def test_links_of_notebooks_lead_somewhere(site: ModuleType) -> None:
+    broken = [
+        f"{notebook.name}: {target}"
+        for notebook in NOTEBOOKS
+        for text in [site.from_notebook(notebook.read_text(encoding="utf-8"))]
+        for target in re.findall(r"\]\(([^)#\s]+)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+        if not (notebook.parent / target).exists()
+    ]
+    assert not broken

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -179,3 +181,36 @@ def test_detector_works_in_a_pipeline_and_a_search() -> None:
         cv=2,
     )
     assert search.fit(rows).best_params_["max_samples"] in {16, 64}
+
+
+@pytest.mark.parametrize("make", ["to_numpy", "polars", "pyarrow"])
+def test_frames_of_any_library_are_judged_alike(make: str) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)), columns=["a", "b"])
+    makers: dict[str, Any] = {
+        "to_numpy": pd.DataFrame.to_numpy,
+        "polars": pl.from_pandas,
+        "pyarrow": pa.Table.from_pandas,
+    }
+    given = makers[make](frame)
+    ours = DrainDetector(random_state=0).fit(given).score_samples(given)
+    assert ours.tolist() == DrainDetector(random_state=0).fit(frame).score_samples(frame).tolist()
+
+
+def test_tables_keep_their_index() -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    frame = pd.DataFrame(rows, columns=["a", "b"], index=[f"fill {i}" for i in range(300)])
+    before = frame.copy(deep=True)
+    detector = DrainDetector(random_state=0, false_alarm_rate=0.1).fit(frame)
+    judged = detector.judge(frame)
+    assert judged.index.equals(frame.index)
+    assert judged["score"].tolist() == (-detector.score_samples(frame)).tolist()
+    assert judged["flagged"].tolist() == (detector.predict(frame) == -1).tolist()
+    assert 0 < judged["flagged"].sum() <= 30
+    parts = detector.contributions(frame)
+    assert isinstance(parts, pd.DataFrame)
+    assert parts.index.equals(frame.index)
+    assert list(parts) == ["a", "b"]
+    plain = DrainDetector(random_state=0, false_alarm_rate=0.1).fit(rows)
+    assert parts.to_numpy().tolist() == np.asarray(plain.contributions(rows)).tolist()
+    assert plain.judge(rows).index.tolist() == list(range(300))
+    pd.testing.assert_frame_equal(frame, before, check_exact=True)

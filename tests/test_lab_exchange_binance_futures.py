@@ -248,3 +248,25 @@ def test_a_revoked_key_is_told(tmp_path: Path) -> None:
         await eventually(lambda: watch.hub.told[NoticeKind.KEY_REFUSED] > 0, 20.0)
 
     watched(tmp_path, scene)
+
+
+def test_aggregated_trades_are_listed_by_time_by_id_and_the_last() -> None:
+    async def scene(host: BinanceFutures, exchange: Exchange, client: Client) -> None:
+        del host
+        for _ in range(3):
+            await exchange.burst("main", 1, SWAP)
+        symbol = SWAP.replace("/", "").partition(":")[0]
+        status, rows = await client.ask("GET", f"aggTrades?symbol={symbol}")
+        assert status == 200
+        assert rows
+        last = rows[-1]
+        assert set(last) == {"a", "p", "q", "f", "l", "T", "m"}
+        assert (await client.ask("GET", f"aggTrades?symbol={symbol}&fromId={last['a']}"))[1] == [last]
+        assert (await client.ask("GET", f"aggTrades?symbol={symbol}&limit=1"))[1] == [last]
+        span = f"startTime={last['T']}&endTime={last['T'] + 3_600_000}"
+        assert (await client.ask("GET", f"aggTrades?symbol={symbol}&{span}"))[1][-1] == last
+        too_long = f"startTime={last['T']}&endTime={last['T'] + 3_600_001}"
+        assert (await client.ask("GET", f"aggTrades?symbol={symbol}&{too_long}"))[0] == 400
+        assert (await client.ask("GET", f"aggTrades?symbol={symbol}&endTime=1"))[1] == []
+
+    with_client(scene)

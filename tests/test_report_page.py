@@ -29,8 +29,8 @@ VOID = {"meta", "link", "img", "br", "hr", "input"}
 ALLOWED = set(
     re.findall(
         r"\w+",
-        "html head meta title style body header main footer section article div p h1 h2 h3 dl dt dd ol ul li "
-        "table thead tbody tr th td span small b i code a details summary figure figcaption "
+        "html head meta title style body header nav main footer section article div p h1 h2 h3 dl dt dd ol "
+        "ul li table thead tbody tr th td span small b i code a details summary figure figcaption "
         "svg g path use line text defs",
     )
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from drainwatch.engine import Engine
     from drainwatch.errors import ConfigError, DrainwatchError, InputError, ModelError, StateError
     from drainwatch.estimator import DrainDetector
-    from drainwatch.frame import replay
+    from drainwatch.frame import Incident, Replay, features, read_fills, replay
     from drainwatch.model import Model, load_model
 
     __version__: str
@@ -25,12 +25,16 @@ __all__ = [
     "DrainDetector",
     "DrainwatchError",
     "Engine",
+    "Incident",
     "InputError",
     "Model",
     "ModelError",
+    "Replay",
     "StateError",
     "__version__",
+    "features",
     "load_model",
+    "read_fills",
     "replay",
 ]
 
@@ -39,13 +43,16 @@ _HOMES = {
     "DrainDetector": "estimator",
     "DrainwatchError": "errors",
     "Engine": "engine",
+    "Incident": "frame",
     "InputError": "errors",
     "Model": "model",
     "ModelError": "errors",
+    "Replay": "frame",
     "StateError": "errors",
     "load_model": "model",
+    "read_fills": "frame",
 }
-"""The module that each public name lives in, `replay` aside."""
+"""The module that each public name lives in, `features` and `replay` aside."""
 
 
 def __getattr__(name: str) -> Any:
@@ -69,10 +76,20 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """The package, where `replay` stays the function although a module has that name, too.
+    """The package, where `features` and `replay` stay functions although modules have these names, too.
 
     The import of a submodule sets its package's attribute of the same name; a property withstands.
     """
+
+    @property
+    def features(self) -> Any:
+        from drainwatch.frame import features
+
+        return features
+
+    @features.setter
+    def features(self, module: ModuleType) -> None:
+        """Leave the module where imports look for it, in `sys.modules`."""
 
     @property
     def replay(self) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from drainwatch import forest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -171,7 +175,28 @@ class DrainDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return np.where(self.decision_function(X) < 0.0, -1, 1)
 
-    def contributions(self, X: ArrayLike) -> NDArray[np.float64]:
+    def judge(self, X: ArrayLike) -> pd.DataFrame:
+        """Judge rows as a table that keeps their index.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, finite as float32.
+
+        Returns
+        -------
+        judged : DataFrame
+            With the index of `X`, where it is a DataFrame of pandas: `score`, 0 to 1 and rising with danger,
+            the opposite of `score_samples`; `flagged`.
+
+        """
+        import pandas as pd
+
+        scores = self.score_samples(X)
+        flagged = scores < self.offset_
+        return pd.DataFrame({"score": -scores, "flagged": flagged}, index=X.index if _is_pandas(X) else None)
+
+    def contributions(self, X: ArrayLike) -> Any:
         """How much each feature raised each row's score, in powers of two.
 
         `np.log2(-score_samples(X))` is `contribution_base_` plus the sum of a row's contributions, to
@@ -184,7 +209,8 @@ class DrainDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        contributions : ndarray of shape (n_samples, n_features)
+        contributions : ndarray or DataFrame of shape (n_samples, n_features)
+            A DataFrame with index and columns of `X`, where it is one of pandas.
 
         References
         ----------
@@ -195,6 +221,8 @@ class DrainDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         rows = self._rows(X, reset=False)
         parts = np.empty(rows.shape)
         forest.attribute_rows(self.forests_, 0, rows, parts)
+        if _is_pandas(X):
+            return type(X)(parts, index=X.index, columns=X.columns)
         return parts
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[np.float64]:
@@ -212,3 +240,9 @@ class DrainDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         scores = np.empty(len(rows))
         forest.score_rows(self.forests_, 0, rows, scores)
         return -scores
+
+
+def _is_pandas(X: Any) -> TypeGuard[pd.DataFrame]:
+    """Say whether a matrix is a DataFrame of pandas, without loading pandas for one that isn't."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(X, pandas.DataFrame)

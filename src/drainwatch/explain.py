@@ -72,7 +72,18 @@ class Reason(NamedTuple):
 
 
 def reasons_of(judge: Judge, verdict: np.void, row: NDArray[np.float64]) -> list[Reason]:
-    """Features that made the score, strongest first, by the nats that they account for.
+    """Features that made the score, strongest first, by the nats that they account for (`weights_of`)."""
+    weights = weights_of(judge, verdict, row)
+    beyond = np.nan_to_num(row, nan=-np.inf) > judge.floor
+    order = [i for i in np.argsort(-weights, kind="stable") if weights[i] > 0.0 and beyond[i]]
+    deviation = index("deviation_bps")
+    if not order and math.isfinite(row[deviation]):
+        order = [deviation]
+    return [reason_of(int(i), float(row[i]), float(judge.floor[i])) for i in order[:REASONS]]
+
+
+def weights_of(judge: Judge, verdict: np.void, row: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nats of the score that each feature accounts for, of shape (features,).
 
     A forest's vote is shared out along its paths (`forest.attribute_row`), that of precedent by what each
     feature adds (`precedent.attribute_precedent`), those of a rule, of the evidence and of the stranger's
@@ -106,12 +117,7 @@ def reasons_of(judge: Judge, verdict: np.void, row: NDArray[np.float64]) -> list
     for rule in tripped:
         for name in _RULE_FEATURES[rule]:
             weights[index(name)] += float(peers[RULED]) / len(tripped) / len(_RULE_FEATURES[rule])
-    beyond = np.nan_to_num(row, nan=-np.inf) > judge.floor
-    order = [i for i in np.argsort(-weights, kind="stable") if weights[i] > 0.0 and beyond[i]]
-    deviation = index("deviation_bps")
-    if not order and math.isfinite(row[deviation]):
-        order = [deviation]
-    return [reason_of(int(i), float(row[i]), float(judge.floor[i])) for i in order[:REASONS]]
+    return weights
 
 
 def reason_of(column: int, value: float, typical: float) -> Reason:

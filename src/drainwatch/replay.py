@@ -7,9 +7,9 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -20,11 +20,14 @@ from drainwatch import __version__
 from drainwatch.config import Settings
 from drainwatch.engine import Block, Engine
 from drainwatch.errors import InputError
-from drainwatch.events import NS_PER_MS, Names
+from drainwatch.events import NS_PER_MS, Kind, Names
 from drainwatch.model import Model, default_model_path, load_model
 from drainwatch.readers import Source
+from drainwatch.rejects import Reject
 from drainwatch.report import to_html
-from drainwatch.scores import COLUMNS, KEYS, money_and_markets, score_columns, value_unit
+from drainwatch.report.diary import Diary
+from drainwatch.report.table import FillTable
+from drainwatch.scores import COLUMNS, KEYS, judged_columns, money_and_markets, score_columns, value_unit
 from drainwatch.tables import TablePaths, Tables
 
 if TYPE_CHECKING:
@@ -56,6 +59,10 @@ class Judged:
     fair_sources: Counter[str] = field(default_factory=Counter)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     """By table: rows read, rejected and duplicates among them."""
+    bad_rows: list[Reject] = field(default_factory=list)
+    """The first rejected row of each table."""
+    diary: Diary = field(default_factory=Diary)
+    """What was seen day by day, of all fills."""
     first_ns: int = 0
     last_ns: int = 0
     engine_seconds: float = 0.0
@@ -236,13 +243,16 @@ def judge(
     names: Names,
     take_scores: Callable[[dict[str, NDArray[Any]]], None],
     say: Progress,
+    see: Callable[[Block], None] = lambda _: None,
 ) -> Judged:
-    """Send all tables through the engine; `take_scores` gets each block's columns."""
+    """Send all tables through the engine; `take_scores` gets each block's columns, `see` the block."""
     found = Judged(names)
     for batch in tables.batches():
         for events in (batch.rows, batch.fills):
             if len(events):
                 found.last_ns = max(found.last_ns, int(events["ts_ns"][-1]))
+        prices = batch.rows[batch.rows["kind"] <= Kind.CANDLE]
+        found.diary.take_market(prices["ts_ns"] // NS_PER_MS)
         if found.n_fills == 0:  # the first batch of a version waits for the compiler: say for what
             say("judging fills", 0, tables.n_fills)
         started = time.process_time()
@@ -251,6 +261,7 @@ def judge(
         found.engine_seconds += time.process_time() - started
         for block in blocks:
             take_block(found, block, engine, take_scores)
+            see(block)
         say("judging fills", found.n_fills, tables.n_fills)
     engine.advance(found.last_ns)
     found.incidents = [incident.to_dict() for incident in engine.incidents]
@@ -258,6 +269,7 @@ def judge(
         table: {"rows": counts.read, "rejected": counts.bad, "duplicates": counts.duplicates}
         for table, counts in tables.counts.items()
     }
+    found.bad_rows = list(tables.rejects.first.values())
     return found
 
 
@@ -272,6 +284,8 @@ def take_block(
     take_scores(columns)
     found.blind_reasons.update(why for why in columns["blind"] if why is not None)
     found.fair_sources.update(columns["fair_source"].tolist())
+    told = FillTable({name: columns[name] for name in REPORT_COLUMNS})
+    found.diary.take(told, block.judged["equity"])
     _keep(found, block, engine)
 
 
@@ -289,6 +303,8 @@ def page_of(judged: Judged, model: Model, settings: Settings) -> Page:
         "model": model.card.get("name"),
         "version": __version__,
         "equity_currency": unit,
+        "bad_rows": judged.bad_rows,
+        "diary": judged.diary,
     }
     fills = _shown(judged)
     equity, market = money_and_markets(judged.names, judged.kept) if unit else ({}, {})
@@ -380,27 +396,42 @@ def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _keep(found: Judged, block: Block, engine: Engine) -> None:
-    """Keep what the report may show, and no more."""
-    found.kept.append(block)
+    """Keep what the report may show, and no more: of two million fills, not two gigabytes."""
+    found.kept.append(replace(block, features=np.empty((len(block.fills), 0))))
     if found.n_fills <= REPORTED_FILLS:
         return
     windows = [
         (i.opened_ns - AROUND_NS, (i.closed_ns or i.last_flagged_ns) + AROUND_NS)
         for i in engine.incidents[:50]
     ]
-    while len(found.kept) > 2 and not any(_overlaps(found.kept[0], window) for window in windows):
-        found.kept.pop(0)
+    # An incident may yet begin, or go on, near the last two blocks: these stay whole until they are old.
+    old = (_within(one, windows) for one in found.kept[:-2])
+    found.kept[:-2] = [one for one in old if one is not None]
 
 
-def _overlaps(block: Block, window: tuple[int, int]) -> bool:
-    return int(block.fills["ts_ns"][0]) <= window[1] and int(block.fills["ts_ns"][-1]) >= window[0]
+def _within(block: Block, windows: Sequence[tuple[int, int]]) -> Block | None:
+    """Leave of a block only what lies in one of some windows; None if that is nothing."""
+    ts_ns = block.fills["ts_ns"]
+    keep = np.zeros(len(ts_ns), np.bool_)
+    for first_ns, last_ns in windows:
+        keep[np.searchsorted(ts_ns, first_ns, "left") : np.searchsorted(ts_ns, last_ns, "right")] = True
+    if keep.all() or not keep.any():
+        return block if keep.any() else None
+    return Block(
+        block.fills[keep],
+        block.ids[keep],
+        block.orders[keep],
+        block.judged[keep],
+        block.features[keep],
+        [name for name, kept in zip(block.incidents, keep.tolist(), strict=True) if kept],
+    )
 
 
 def _shown(judged: Judged) -> dict[str, Any]:
     """Columns for the report; here a fill belongs to its incident from before the alert on."""
     parts = []
     for block in judged.kept:
-        columns = score_columns(judged.names, block)
+        columns = judged_columns(judged.names, block)
         part = {name: columns[name] for name in REPORT_COLUMNS}
         part["price"] = block.fills["price"]
         part["amount"] = block.fills["amount"]

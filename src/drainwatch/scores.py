@@ -35,7 +35,15 @@ STALE: Final = "stale price: what is known of this market is too old or too unce
 
 
 def score_columns(names: Names, block: Block) -> dict[str, NDArray[Any]]:
-    """Columns of a block, each of shape (n_fills,).
+    """Columns of a block, those of `judged_columns` and the features."""
+    columns = judged_columns(names, block)
+    for column, name in enumerate(NAMES):
+        columns.setdefault(name, block.features[:, column])  # `deviation_bps` is there already
+    return columns
+
+
+def judged_columns(names: Names, block: Block) -> dict[str, NDArray[Any]]:
+    """Columns of a block up to `incident`, each of shape (n_fills,); its features may be gone.
 
     `timestamp` is ms, an integer array unless one of its times has a fraction. NaN or None in
     `fair_price`, `deviation_bps` and features means unknown; `blind` then says why.
@@ -49,7 +57,7 @@ def score_columns(names: Names, block: Block) -> dict[str, NDArray[Any]]:
     why[blind] = np.where(np.isnan(judged["own_level"][blind]), NO_PRICE, STALE)
     ts_ns = fills["ts_ns"]
     whole = not (ts_ns % NS_PER_MS).any()
-    columns: dict[str, NDArray[Any]] = {
+    return {
         "exchange": exchanges[fills["market"]],
         "account": accounts[fills["account"]],
         "symbol": symbols[fills["market"]],
@@ -66,9 +74,6 @@ def score_columns(names: Names, block: Block) -> dict[str, NDArray[Any]]:
         "blind": why,
         "incident": np.array(block.incidents, dtype=object),
     }
-    for column, name in enumerate(NAMES):
-        columns.setdefault(name, block.features[:, column])  # `deviation_bps` is there already
-    return columns
 
 
 def _exact_ms(ts_ns: NDArray[np.int64]) -> NDArray[np.float64]:

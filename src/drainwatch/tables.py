@@ -420,7 +420,7 @@ def tables_from_frames(
         "markets": markets,
     }
     sources = (
-        (table, "DataFrame", iter([Source("DataFrame", _frame_pieces(table, frame))]))
+        (table, "DataFrame", iter([Source("DataFrame", frame_pieces(table, frame))]))
         for table, frame in frames.items()
         if frame is not None
     )
@@ -428,7 +428,8 @@ def tables_from_frames(
     return Tables._make(names or Names(), sources, [], strict, progress, 1 << 62, RUN_BYTES)
 
 
-def _frame_pieces(table: str, frame: pd.DataFrame) -> Iterator[tuple[list[str], Piece]]:
+def frame_pieces(table: str, frame: pd.DataFrame) -> Iterator[tuple[list[str], Piece]]:
+    """Cut a frame into pieces as those of files: the names of its columns, then rows numbered from 1."""
     named = [name for name in frame.index.names if name is not None]
     if named:
         frame = frame.reset_index(level=named)

@@ -14,43 +14,20 @@ from numpy.typing import NDArray
 from drainwatch.bench.outcome import US
 from drainwatch.bench.text import best_of, by_worst, is_known, is_oracle
 from drainwatch.lab import scenario
+from drainwatch.plots import pictures, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK: Final = "#16191d"
-SOFT: Final = "#555d68"
-LINE: Final = "#dde1e6"
+INK: Final = style.PALETTES["light"].ink
+SOFT: Final = style.PALETTES["light"].soft
 OURS: Final = "#a8201a"
 ORACLES: Final = ("#8b9099", "#4d535b")
 OTHERS: Final = ("#0067a8", "#c44e00", "#1d6b4f", "#7b2a8b", "#8a5300", "#3f7f93", "#5a6b1f")
 BEST_OTHER: Final = "#0067a8"
 WIDTH: Final = 4.2
 """Inches of a drawing that a phone shows at its own size."""
-_STYLE: Final[dict[Any, Any]] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": LINE,
-    "axes.grid": True,
-    "axes.labelcolor": SOFT,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",  # wider than what a browser takes: what fits here fits there
-    "font.size": 8.0,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "drainwatch",
-    "text.color": INK,
-    "text.parse_math": False,
-    "xtick.color": SOFT,
-    "xtick.major.size": 0.0,
-    "xtick.minor.size": 0.0,
-    "ytick.color": SOFT,
-    "ytick.major.size": 0.0,
-}
 _REFERRED: Final = re.compile(r"(?:#|url\(#)([A-Za-z0-9_-]+)")
 _ID: Final = re.compile(r' id="([^"]*)"')
 _HEAD: Final = re.compile(r"^.*?(?=<svg)", re.DOTALL)
@@ -162,34 +139,7 @@ def calibration(result: Mapping[str, Any]) -> str:
     """Measured rates of false incidents against stated budgets, with 90 % intervals, within a factor of 2."""
     rows = result["levels"][result["figure_level"]]["detectors"][US]["calibration"]
     with _drawing(WIDTH, 3.9) as (figure, axes):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xticks([], minor=True)
-        ends = np.array([0.02, 1.6])
-        axes.fill_between(
-            ends, ends / 2.0, ends * 2.0, color="#1d6b4f", alpha=0.13, lw=0.0, label="factor of 2"
-        )
-        axes.plot(ends, ends, color=SOFT, lw=0.8, ls="--", label="as stated")
-        lowest = 5e-3
-        if rows:
-            stated, measured, low, high = (
-                np.array([row[name] for row in rows], dtype=np.float64)
-                for name in ("budget", "measured", "low", "high")
-            )
-            shown = np.maximum(measured, lowest)  # a rate of 0 has no place on this axis: it stands below
-            axes.vlines(stated, np.maximum(low, lowest), high, color=OURS, lw=1.6, zorder=3)
-            axes.plot(
-                stated, shown, "o", color=OURS, ms=6.5, mec="white", zorder=4, label="measured, 90 % interval"
-            )
-            axes.set_xticks(stated, [f"{value:g}" for value in stated])
-        ticks = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
-        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.set_yticks([], minor=True)
-        axes.set_xlim(*ends)
-        axes.set_ylim(bottom=0.9 * lowest)
-        axes.set_xlabel("stated: false incidents an account-month")
-        axes.set_ylabel("measured")
-        axes.legend(loc="upper left", fontsize=7.5)
+        pictures.reliability(rows, ax=axes)
         return _svg(figure)
 
 
@@ -263,7 +213,7 @@ def _drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(style.rc()):
         figure = Figure(figsize=(width, height))
         yield figure, figure.add_subplot()
 

@@ -47,8 +47,8 @@ def stamp(path: Path) -> tuple[int, ...] | None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database to read it; texts come as bytes.
+def opened(path: Path, then: str = "it is tried again") -> Iterator[sqlite3.Connection]:
+    """Open a database to read it; texts come as bytes. `then` tells what follows a failure.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             raise InputError(f"{path}: no such file; expected the bot's database") from error
         except (OSError, sqlite3.Error, UnicodeError) as error:  # names in a damaged schema need not be UTF-8
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{path}: can't be read: {said}; it is tried again") from error
+            raise InputError(f"{path}: can't be read: {said}; {then}") from error
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -86,8 +86,8 @@ def _beside(path: Path, ending: str) -> Path:
 def _is_wal(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(_VERSION_AT + 1)
-    if not head.startswith(_MAGIC):
-        found = f"{len(head)} bytes" if len(head) < len(_MAGIC) else repr(head[:16])
+    if not head.startswith(_MAGIC) or len(head) <= _VERSION_AT:
+        found = f"{len(head)} bytes" if len(head) <= _VERSION_AT else repr(head[:16])
         raise InputError(f"{path}: expected an SQLite database, found {found}")
     return head[_VERSION_AT] == _WAL
 

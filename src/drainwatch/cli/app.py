@@ -13,6 +13,7 @@ from drainwatch.cli.alerts import alerts
 from drainwatch.cli.demo import demo
 from drainwatch.cli.doctor import doctor
 from drainwatch.cli.exit_codes import ExitCode
+from drainwatch.cli.fetch import fetch
 from drainwatch.cli.incidents import incidents
 from drainwatch.cli.init import init
 from drainwatch.cli.keys import keys
@@ -217,7 +218,7 @@ def features(
 ) -> None:
     """List what is measured of a fill."""
     with Screen(no_color=no_color, debug=debug) as screen:
-        from drainwatch import features as registry
+        from drainwatch.features import registry
 
         if markdown:
             screen.out(registry.markdown().rstrip("\n"))
@@ -245,6 +246,7 @@ def show_model(
         _show_card(card, screen)
 
 
+app.command()(fetch)
 app.command()(watch)
 app.command()(rerun)
 app.command()(init)

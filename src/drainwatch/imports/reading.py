@@ -137,7 +137,7 @@ class Import:
             if bad.any():
                 work.reject(bad, to, convert.expected)
         essential = [work.get(to).is_null() for to in _ESSENTIAL if to in work.raw]
-        if essential:
+        if essential and not importer.part:  # a database has rows only
             empty = functools.reduce(pc.and_, essential).to_pylist()
             work.leave([_NOTE if nothing else None for nothing in empty])
         for quirk in importer.quirks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -102,11 +103,15 @@ def kind_of(path: str) -> str:
     if text.startswith(b"["):
         return "json"
     if text.startswith(b"{"):
-        return "jsonl" if text.split(b"\n", 1)[0].rstrip().endswith(b"}") else "json"
+        lines = text.split(b"\n", 1)[0].rstrip().endswith(b"}") and not _ONE_OBJECT.match(text)
+        return "jsonl" if lines else "json"
     if text[:1] == b"<":
         return "html"
     return "csv"
 
+
+_ONE_OBJECT = re.compile(rb'\{\s*"(?:strategy|metadata)"\s*:\s*\{')
+"""How the results of a backtest begin, which may stand on a single line."""
 
 _MAGIC = (
     (b"PAR1", "parquet"),
@@ -122,14 +127,11 @@ _REFUSED = {
     "empty": "an empty file",
     "excel": "an Excel workbook; open it and save the sheet as CSV (File, Save As, CSV UTF-8), or choose CSV "
     "when you export",
-    "zip": "a ZIP archive; unpack it and name the files in it",
     "pdf": "a PDF; export as CSV instead",
     "gzip": "compressed data; let the file's name end in .gz, or unpack it",
     "html": "a web page; was it saved in place of the export? Export again, as CSV",
     "utf-16": "text in UTF-16; save it as CSV UTF-8",
     "binary": "neither text nor a format that is known; export as CSV",
-    "json": "a JSON document; expected JSON Lines, an object a line",
-    "sqlite": "a database that no importer knows",
 }
 
 
@@ -220,9 +222,30 @@ def with_samples(sheet: Sheet) -> Sheet:
     return sheet
 
 
+def _open_sqlite(path: str) -> list[Sheet]:
+    from drainwatch.imports.databases import open_sqlite
+
+    return open_sqlite(path)
+
+
+def _open_json(path: str) -> list[Sheet]:
+    from drainwatch.imports.documents import open_json
+
+    return open_json(path)
+
+
+def _open_zip(path: str) -> list[Sheet]:
+    from drainwatch.imports.documents import open_zip
+
+    return open_zip(path)
+
+
 OPENERS: dict[str, Callable[[str], list[Sheet]]] = {
     "csv": _open_csv,
     "jsonl": _open_jsonl,
     "parquet": _open_parquet,
+    "sqlite": _open_sqlite,
+    "json": _open_json,
+    "zip": _open_zip,
 }
 """How each kind of file is opened."""

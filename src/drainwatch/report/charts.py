@@ -258,12 +258,12 @@ def price_chart(
     line = thin_line(line)
     fair = [(m.at_ms, m.fair) for m in kept if 0 < m.fair < LARGEST]
     scale = Scale.around([*(m.price for m in kept), *(v for _, v in fair), *(v for _, v in line)], height)
-    parts = [_frame(scale, axis), _alert(scale, axis, alert_ms)]
-    parts.append(_inner(scale, [("market", _path(line, axis, scale)), ("fair", _path(fair, axis, scale))]))
+    parts = [frame(scale, axis), _alert(scale, axis, alert_ms)]
+    parts.append(inner(scale, [("market", _path(line, axis, scale)), ("fair", _path(fair, axis, scale))]))
     # the fills of the incident are drawn last, over the others
     small = "-small" if len(kept) >= DENSE_FROM else ""
     parts += [_mark(mark, axis, scale, small) for mark in sorted(kept, key=lambda m: m.mine)]
-    return _drawing(parts, scale, label)
+    return drawing(parts, scale, label)
 
 
 def money_chart(
@@ -281,7 +281,7 @@ def money_chart(
     line = [(axis.first_ms, before[-1][1])] if before else []
     line = thin_line(line + [(t, v) for t, v in inside if t >= axis.first_ms])
     scale = Scale.around([v for _, v in line], height, from_zero=True)
-    parts = [_frame(scale, axis, about=3)]
+    parts = [frame(scale, axis, about=3)]
     if line:
         steps = [line[0]]
         for (_, value), (at_ms, following) in pairwise(line):
@@ -292,13 +292,13 @@ def money_chart(
         start, end = axis.at(steps[0][0]) * 10, axis.at(steps[-1][0]) * 10
         area = f"{path}L{end:.1f} {floor:.1f}L{start:.1f} {floor:.1f}Z"
         parts.append(
-            _inner(scale, [("area gone" if loss else "area", area), ("gone" if loss else "left", path)])
+            inner(scale, [("area gone" if loss else "area", area), ("gone" if loss else "left", path)])
         )
     parts.append(_alert(scale, axis, alert_ms))
-    return _drawing(parts, scale, label)
+    return drawing(parts, scale, label)
 
 
-def _drawing(parts: Sequence[Markup], scale: Scale, label: str) -> Markup:
+def drawing(parts: Sequence[Markup], scale: Scale, label: str) -> Markup:
     """Put parts into one drawing."""
     body = Markup("").join(parts)
     size = scale.height + TOP + BOTTOM
@@ -307,7 +307,7 @@ def _drawing(parts: Sequence[Markup], scale: Scale, label: str) -> Markup:
     )
 
 
-def _frame(scale: Scale, axis: TimeAxis, about: int = 4) -> Markup:
+def frame(scale: Scale, axis: TimeAxis, about: int = 4) -> Markup:
     """Draw grid lines with values to their left, and times below."""
     parts = []
     for value, label in scale.ticks(about):
@@ -352,7 +352,7 @@ def _alert(scale: Scale, axis: TimeAxis, alert_ms: float | None) -> Markup:
     ).format(across, TOP + scale.height, -5 if late else 5, "end" if late else "start")
 
 
-def _inner(scale: Scale, lines: Sequence[tuple[str, str]]) -> Markup:
+def inner(scale: Scale, lines: Sequence[tuple[str, str]]) -> Markup:
     """Draw paths in the inner, stretched drawing."""
     drawn = [Markup('<path class="{}" d="{}"/>').format(name, path) for name, path in lines if path]
     return Markup(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -19,9 +20,13 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from drainwatch.report import charts, text, words
+from drainwatch.report.diary import Diary
 from drainwatch.report.drawings import Series, drawings, losses
-from drainwatch.report.table import Fills, FillTable, count_rows
+from drainwatch.report.quality import quality
+from drainwatch.report.quiet import quiet
+from drainwatch.report.table import Fills, FillTable
 from drainwatch.report.text import Incident
+from drainwatch.report.timeline import timeline
 
 MAX_INCIDENTS = 50
 """Incidents shown in full."""
@@ -53,7 +58,8 @@ def to_html(
         What is known of the replay; all of it optional: `n_fills`, `counts` (by table, the number
         of rows, or a mapping of `rows`, `rejected`, `duplicates`), `rejects`, `blind_reasons`
         and `fair_sources` (name to number of fills), `span_ms` (first and last time),
-        `false_alarms_per_month`, `model`, `version`, `equity_currency`.
+        `false_alarms_per_month`, `model`, `version`, `equity_currency`, `bad_rows` (the first of
+        each table, as in `rejected.jsonl`), and `diary` (`Diary`): without one it is written of `fills`.
     equity
         By account: what it was worth over time, in `equity_currency`. Without it the page draws
         what was lost so far.
@@ -67,6 +73,7 @@ def to_html(
     """
     summary = summary or {}
     table = FillTable(fills)
+    diary = summary.get("diary") or Diary.of(table)
     ordered = sorted(incidents, key=lambda i: text.severity_of(i) != "critical")
     cards = [
         _card(place, incident, table, summary, equity or {}, market or {})
@@ -77,12 +84,15 @@ def to_html(
         title=_title(ordered),
         verdict=_keep(text.verdict(ordered, table, summary)),
         mood=_mood(ordered, table, summary),
-        facts=_facts(table, summary, first, last),
+        facts=_facts(ordered, diary, summary, first, last),
         cards=cards,
         listed=[_line(place, incident) for place, incident in enumerate(ordered[:MAX_LISTED], 1)],
         full=MAX_INCIDENTS,
         unlisted=max(0, len(ordered) - MAX_LISTED),
-        quality=_quality(table, summary),
+        timeline=timeline(diary, ordered),
+        quiet=quiet(diary, ordered, summary),
+        partial=_partial(diary, table, summary),
+        quality=quality(table, diary, summary),
         footer=_footer(summary),
         style=_style(),
         definitions=charts.DEFINITIONS,
@@ -124,17 +134,59 @@ def _mood(incidents: Sequence[Incident], table: FillTable, summary: Mapping[str,
 
 
 def _facts(
-    table: FillTable, summary: Mapping[str, Any], first: int | None, last: int | None
+    incidents: Sequence[Incident],
+    diary: Diary,
+    summary: Mapping[str, Any],
+    first: int | None,
+    last: int | None,
 ) -> list[tuple[str, str]]:
-    """List what was looked at."""
-    total = int(summary.get("n_fills") or len(table))
+    """List what was looked at: fills, time, accounts, markets, money."""
+    total = int(summary.get("n_fills") or diary.fills)
     facts = [("Fills", f"{total:,}")]
     if first is not None and last is not None:
         facts += [("From", words.moment(first)), ("To", words.moment(last))]
-    accounts = [name for name, _ in table.counts("account")]
-    if accounts:
-        facts.append(("Accounts" if len(accounts) > 1 else "Account", words.listing(accounts)))
+    markets: Counter[str] = Counter()
+    exchanges: Counter[str] = Counter()
+    for (exchange, symbol), n in diary.pairs.items():
+        markets[symbol] += n
+        exchanges[exchange] += n
+    for name, names in (
+        ("Account", diary.accounts),
+        ("Exchange", exchanges),
+        ("Market", markets),
+    ):
+        shown = [value for value, _ in sorted(names.items(), key=lambda pair: (-pair[1], pair[0])) if value]
+        if shown:
+            facts.append(
+                (name if len(shown) == 1 else f"{len(shown):,} {name.lower()}s", words.listing(shown))
+            )
+    return facts + _money(incidents, diary, summary)
+
+
+def _money(incidents: Sequence[Incident], diary: Diary, summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say what all accounts were worth at first and at last, and what went in incidents."""
+    facts = []
+    if diary.worth:
+        first = math.fsum(worth.first for worth in diary.worth.values())
+        last = math.fsum(worth.last for worth in diary.worth.values())
+        unit = summary.get("equity_currency")
+        facts.append(("Worth at first and last", f"{words.money(first)} and {words.money(last, unit)}"))
+    gone: dict[str, float] = {}
+    for incident in incidents:
+        loss = words.as_float(incident.get("loss"))
+        if math.isfinite(loss) and loss > 0:
+            unit = words.clean(incident.get("loss_currency"), 20)
+            gone[unit] = gone.get(unit, 0.0) + loss
+    if gone:
+        sums = [words.money(loss, unit) for unit, loss in sorted(gone.items())]
+        facts.append(("Gone in incidents", _keep(words.listing(sums))))
     return facts
+
+
+def _partial(diary: Diary, table: FillTable, summary: Mapping[str, Any]) -> str:
+    """Say that the diary knows a part only; empty where it knows all."""
+    total = int(summary.get("n_fills") or len(table))
+    return f"Days are known of {diary.fills:,} of {total:,} fills." if diary.fills < total else ""
 
 
 def _line(place: int, incident: Incident) -> dict[str, Any]:
@@ -270,49 +322,6 @@ def _rest(table: FillTable, rest: NDArray[np.int64], incident: Incident, rows: N
     if lost is not None:
         said += f", {words.money(lost[MAX_ROWS:].sum(), incident.get('loss_currency'))} gone"
     return said
-
-
-def _quality(table: FillTable, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what was judged against what, what could not be judged, and what was left out."""
-    # the table may hold only what lies near incidents: the summary counts all
-    seen = summary.get("fair_sources") or dict(table.counts("fair_source"))
-    total = max(1, sum(seen.values()))
-    sources = [
-        {"name": words.FAIR_SOURCES.get(name, words.clean(name)), "count": f"{n:,}"}
-        | {"share": _keep(words.percent(n / total)), "width": f"{100 * n / total:.1f}"}
-        for name, n in sorted(seen.items(), key=lambda pair: (-pair[1], str(pair[0])))[:20]
-    ]
-    reasons = summary.get("blind_reasons")
-    blind = sorted(reasons.items(), key=lambda pair: (-pair[1], str(pair[0]))) if reasons else []
-    counts: Mapping[str, Any] = summary.get("counts") or {}
-    tables = [(words.clean(name), *(f"{n:,}" for n in count_rows(count))) for name, count in counts.items()]
-    return {
-        "sources": sources,
-        "blind": [(words.upper_first(words.spoken(name)), f"{int(n):,}") for name, n in blind[:20]],
-        "tables": tables,
-        "rejects": int(summary.get("rejects") or 0),
-        "hints": _hints(counts),
-    }
-
-
-def _hints(counts: Mapping[str, Any]) -> list[str]:
-    """Say which table that wasn't given would help most."""
-    if not counts:
-        return []
-    given = {name for name, count in counts.items() if count_rows(count)[0]}
-    hints = []
-    if not given & {"trades", "quotes", "candles"}:
-        hints.append(
-            "No market data was given (trades, quotes or candles): prices could only be compared with this "
-            "account's own fills. A thief who trades one coin only may look normal."
-        )
-    if "orders" not in given:
-        hints.append(
-            "No order log of the bot was given: what the bot did not place is the strongest single sign."
-        )
-    if "balances" not in given:
-        hints.append("No balances were given: losses can't be compared with what the account holds.")
-    return hints
 
 
 def _footer(summary: Mapping[str, Any]) -> list[str]:

@@ -26,11 +26,11 @@ from drainwatch.venues.connection import Connection
 from drainwatch.venues.ports import Clock
 from drainwatch.venues.protocol import BadMessage, Credentials, StreamSource
 from drainwatch.venues.rest import Rest
+from drainwatch.venues.wanted import wanted
 from drainwatch.watch.backfill import Backfill
 from drainwatch.watch.health import StreamStatus
 from drainwatch.watch.hub import Hub
 from drainwatch.watch.silence import Voice
-from drainwatch.watch.wanted import wanted
 
 PAST_NS: Final = 24 * 3600 * NS_PER_S
 """How much of a market's past is asked for when it turns up."""

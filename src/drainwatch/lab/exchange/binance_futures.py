@@ -30,6 +30,7 @@ from drainwatch.lab.exchange.wording import amount, candles, encode, money, pric
 KEY_MS = 60 * MINUTE_MS
 """How long a listen key lives without being prolonged."""
 
+_HOUR_MS = 60 * MINUTE_MS
 _WEEK_MS = 7 * 86_400_000
 _MINUTES = {"1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 _KINDS = ("trade", "bookTicker")
@@ -186,7 +187,7 @@ class Rest(SpotRest):
             return self._listen(request.method, signatures.known_key(self._exchange, text))
         public = {
             "ping": operations.ping, "time": operations.server_time, "exchangeInfo": self._markets,
-            "klines": self._candles,
+            "klines": self._candles, "aggTrades": self._aggregates,
         }  # fmt: skip
         private = {"userTrades": self._trades, "account": self._account, "balance": self._balance}
         if request.method == "GET" and name in public:
@@ -236,6 +237,28 @@ class Rest(SpotRest):
                 amount(one.amount), one.ms + length - 1, money(one.quote), one.count, "0", "0", "0",
             ]
             for one in fit
+        ]  # fmt: skip
+
+    def _aggregates(self, _exchange: Exchange, given: Parameters) -> list[Any]:
+        """List prints from an id or a time on, the oldest first; else the last."""
+        prints = self._book(given).prints.last
+        first, start, end = (whole(given, name) for name in ("fromId", "startTime", "endTime"))
+        if start is not None and end is not None and end - start > _HOUR_MS:
+            raise RefusedError(-1127, "More than 1 hours between startTime and endTime.")
+        fit = [
+            one
+            for one in prints
+            if (first is None or one.id >= first)
+            and (start is None or one.ms >= start)
+            and (end is None or one.ms <= end)
+        ]
+        most = min(whole(given, "limit") or 500, 1_000)
+        return [
+            {
+                "a": one.id, "p": price(one.price), "q": amount(one.amount), "f": one.id, "l": one.id,
+                "T": one.ms, "m": one.buyer_made,
+            }
+            for one in (fit[-most:] if first is None and start is None else fit[:most])
         ]  # fmt: skip
 
     def _trades(self, key: Key, given: Parameters) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drainwatch.rows import Market
-from drainwatch.watch.wanted import MOST_TWINS, wanted
+from drainwatch.venues.wanted import MOST_TWINS, wanted
 
 
 def listed(*symbols: str) -> list[Market]:
