@@ -139,7 +139,7 @@ def _from_folder(folder: Path, tables: dict[str, str | None]) -> dict[str, str |
     from drainwatch.errors import InputError
 
     found: dict[str, str | None] = {}
-    for name in MARKET_TABLES:
+    for name in (*MARKET_TABLES, "markets"):
         inner = folder / name
         if inner.is_dir():
             plain = any(path.is_file() for path in inner.iterdir())
