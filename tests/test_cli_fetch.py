@@ -70,11 +70,35 @@ def test_it_says_what_was_had_and_what_to_do_with_it(tmp_path: Path) -> None:
     )
     assert any(line.startswith(nothing) for line in said)
     assert "Left out: fills of other exchanges: kraken (1); fetch those with their own --exchange" in said
-    tables = f"--trades {out}/trades --candles {out}/candles"
-    assert said[-1] == f"Use it: drainwatch replay --fills {fills} {tables} --out result"
+    assert said[-1] == f"Use it: drainwatch scan {fills} --market-data {out} --out result"
     assert again.stdout.startswith(
         "Fetched: nothing new, 3 markets, 0 minutes, 0 requests; 720 minutes were there"
     )
+
+
+def test_exports_are_taken_as_they_are_and_found_by_a_pattern(tmp_path: Path) -> None:
+    """Times of an export without a zone, and pairs without a slash: what it is for."""
+    for name, at in (("a", "2025-06-16 01:00:00"), ("b", "2025-06-16 05:00:00")):
+        rows = f"{at},QTUMBTC,BUY,0.0000200000,1.0000000000QTUM,0.0000200000BTC,0.0010000000QTUM\n"
+        head = "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n"
+        (tmp_path / f"{name}.csv").write_text(head + rows)
+    out = tmp_path / "out"
+    with served(a_past([HOUR_MS, 5 * HOUR_MS])) as server:
+        result = run(
+            "--fills",
+            tmp_path / "*.csv",
+            "--exchange",
+            "binance",
+            "--out",
+            out,
+            "--around",
+            "1h",
+            "--url",
+            server.url,
+        )
+    assert result.exit_code == ExitCode.OK, result.output
+    assert result.stdout.startswith("Fetched: 2 trades and 4 candles, 3 markets, 720 minutes, ")
+    assert (out / "trades" / "binance.QTUM%2FBTC.2025-06-16.parquet").exists()
 
 
 def test_nothing_to_be_had_ends_with_1(tmp_path: Path) -> None:
@@ -106,7 +130,7 @@ def test_wrong_options_are_told(words: tuple[str, ...], code: ExitCode, message:
 def test_fills_that_are_none_are_told(tmp_path: Path) -> None:
     result = run("--fills", tmp_path / "none.csv", "--exchange", "binance", "--out", tmp_path / "out")
     assert result.exit_code == ExitCode.INPUT
-    assert "no such file or folder" in result.stderr
+    assert "none.csv" in result.stderr
 
 
 @pytest.mark.slow

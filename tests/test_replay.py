@@ -25,10 +25,21 @@ from typer.testing import CliRunner, Result
 
 from drainwatch.cli.app import app
 from drainwatch.config import Incidents, Judgement, Settings
+from drainwatch.engine import Block
 from drainwatch.errors import InputError, ModelError
+from drainwatch.events import FILL, Names
 from drainwatch.features.registry import NAMES
+from drainwatch.kernel import JUDGED
 from drainwatch.lab import scenario, seeds
-from drainwatch.replay import ReplaySummary, _ScoreWriter, replay_tables
+from drainwatch.replay import (
+    AROUND_NS,
+    REPORTED_FILLS,
+    Judged,
+    ReplaySummary,
+    _keep,
+    _ScoreWriter,
+    replay_tables,
+)
 from drainwatch.tables import TablePaths
 from robbed import ACCOUNTS, N_STOLEN, START_MS, Tables, stolen_ids, tables, write
 
@@ -976,3 +987,35 @@ def test_triangle_that_nothing_was_trained_on_is_found(tmp_path: Path) -> None:
         assert hits, f"seed {seed}, {made.owner}: {len(found.incidents)} incidents, none of them the drain"
         gone[seed] = stolen["loss"].iloc[: hits[0] + 1].sum() / made.stolen_quote
     assert np.mean(list(gone.values())) < 0.4, gone
+
+
+class _Found(NamedTuple):
+    opened_ns: int
+    closed_ns: int | None
+    last_flagged_ns: int
+
+
+class _Incidents(NamedTuple):
+    incidents: list[_Found]
+
+
+def test_of_a_long_history_only_what_is_near_incidents_is_kept_for_the_report() -> None:
+    """With one early incident all that came after it was kept: two gigabytes for two million fills."""
+    day_ns = 86_400 * 10**9
+    found, engine = Judged(Names()), _Incidents([_Found(3 * day_ns, 3 * day_ns, 3 * day_ns)])
+    size = 1_000
+    for day in range(1, 2 + 2 * REPORTED_FILLS // size):
+        fills = np.zeros(size, FILL)
+        fills["ts_ns"] = np.linspace(day * day_ns, (day + 1) * day_ns - 1, size).astype(np.int64)
+        names = np.array([f"{day}-{at}" for at in range(size)], dtype=object)
+        block = Block(fills, names, names, np.zeros(size, JUDGED), np.zeros((size, 70)), [None] * size)
+        found.n_fills += size
+        _keep(found, block, engine)  # type: ignore[arg-type]
+    near, *last = found.kept
+    assert sum(map(len, (one.fills for one in found.kept))) <= 4 * size
+    kept = np.concatenate([one.fills["ts_ns"] for one in found.kept[:-2]])
+    assert abs(kept - 3 * day_ns).max() <= AROUND_NS
+    assert kept.size == pytest.approx(size * 12 / 24, abs=3)
+    assert len(near.ids) == len(near.incidents) == len(near.judged) == len(near.fills)
+    assert [len(one.fills) for one in last[-2:]] == [size, size]
+    assert not any(one.features.nbytes for one in found.kept)

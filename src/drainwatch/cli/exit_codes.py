@@ -28,7 +28,8 @@ _MEANINGS = {
     ExitCode.FAILED: "`doctor` found what would keep the watch from hearing, judging or telling; or "
     "`keys check` something bad; or `keys scan` a key, or it couldn't look at everything; or a channel "
     "didn't take the sample of `alerts test`, or a response failed in `response test`; or the watch can't "
-    "use its store, or not watch an exchange; or no alert came of `demo --live`.",
+    "use its store, or not watch an exchange; or no alert came of `demo --live`; or "
+    "`fetch` could have nothing, or the exchange stayed away.",
     ExitCode.USAGE: "A wrong option, setting or model.",
     ExitCode.INPUT: "A table can't be read, is empty, lacks a needed column or has too many bad rows, or "
     "the outcome can't be written; nothing was written.",

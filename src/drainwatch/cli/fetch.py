@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from drainwatch.fetch.plan import Times
     from drainwatch.fetch.run import Fetched
     from drainwatch.fetch.spans import Span
+    from drainwatch.imports.reading import Opened
 
 MAX_NAMED = 8
 """Markets that are named in one sentence; the others are counted."""
@@ -32,7 +33,9 @@ class Kind(StrEnum):
 def fetch(
     fills: Annotated[
         str,
-        typer.Option(metavar="FILE", help="The account's own fills, as for replay."),
+        typer.Option(
+            metavar="FILE", help="The account's own fills: any file, folder or glob that scan reads."
+        ),
     ],
     exchange: Annotated[str, typer.Option(metavar="ID", help="The exchange, by ccxt's id: binance, kraken.")],
     out: Annotated[
@@ -47,6 +50,18 @@ def fetch(
     around: Annotated[
         str, typer.Option(metavar="TIME", help="How much before and after each fill: 30m, 2h, 1d.")
     ] = "2h",
+    maps: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="OURS=THEIRS", help="What a column is called, as for scan."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="What the fills are.  [default: their columns tell]"),
+    ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help="Zone of times that name none, as for scan."),
+    ] = None,
     url: Annotated[
         str, typer.Option(metavar="URL", help="Ask there instead of the exchange's own address: a mirror.")
     ] = "",
@@ -73,7 +88,7 @@ def fetch(
         if url and not url.startswith(("https://", "http://")):
             raise ConfigError(f"--url must begin with https:// or http://, was {url[:60]!a}")
         with screen.progress() as progress:
-            times = _times(fills, reach_ms, progress)
+            times = _times(_read(fills, form, maps, zone), reach_ms, progress)
             found = asyncio.run(
                 run(times, exchange, out, SystemClock(), what=What(what), url=url, progress=progress)
             )
@@ -82,7 +97,18 @@ def fetch(
             raise typer.Exit(ExitCode.FAILED)
 
 
-def _times(fills: str, reach_ms: int, progress: Progress | None) -> Times:
+def _read(fills: str, form: str | None, maps: list[str] | None, zone: str | None) -> Opened:
+    """Open the fills, as `scan` does; a pattern stands for the files that it fits."""
+    from glob import glob, has_magic
+
+    from drainwatch.cli import shells
+
+    pattern = has_magic(fills) and not Path(fills).exists()
+    files = sorted(glob(fills, recursive=True)) if pattern else []  # noqa: PTH207 - any pattern
+    return shells.opened(files or [fills], form=form, maps=maps, zone=zone)
+
+
+def _times(fills: Opened, reach_ms: int, progress: Progress | None) -> Times:
     """Read when the account traded."""
     from drainwatch.events import Names
     from drainwatch.fetch.plan import times_of
@@ -90,7 +116,8 @@ def _times(fills: str, reach_ms: int, progress: Progress | None) -> Times:
 
     names = Names()
     say = None if progress is None else lambda table, rows: progress(f"reading {table}", rows, None)
-    with Tables.open(TablePaths(fills=fills), names, progress=say) as tables:
+    given = {"fills": fills.given({})["fills"]}
+    with Tables.open(TablePaths(fills=fills.names), names, progress=say, given=given) as tables:
         return times_of(tables, names, reach_ms)
 
 
@@ -133,9 +160,8 @@ def _show(found: Fetched, fills: str, screen: Screen) -> None:
             f"Incomplete: {plural(found.n_crowded, 'moment')} with more trades than one answer holds"
         )
     if found.folders:
-        given = " ".join(f"--{table} {path}" for table, path in found.folders.items())
         screen.out()
-        screen.out(f"Use it: drainwatch replay --fills {clean(fills, 200)} {given} --out result")
+        screen.out(f"Use it: drainwatch scan {clean(fills, 200)} --market-data {found.out} --out result")
 
 
 def _rest(count: int, what: str, screen: Screen) -> None:

@@ -216,13 +216,13 @@ def _prints(pair: tuple[Trade | Candle, Any]) -> list[Trade | Candle]:
     if isinstance(row, Candle):
         return [row]
     info = inner_info(raw.get("info"))
-    first, last = str(info.get("f")), str(info.get("l"))
-    if "a" not in info or not _whole(first) or not _whole(last):
+    if "a" not in info:
         return [row]
-    count = int(last) - int(first) + 1
-    if not 0 < count <= _MOST_PRINTS:
+    first, last = _whole(info.get("f")), _whole(info.get("l"))
+    count = 0 if first is None or last is None else last - first + 1
+    if first is None or not 0 < count <= _MOST_PRINTS:
         return [_with(row, None, row.amount)]
-    return [_with(row, str(int(first) + at), row.amount / count) for at in range(count)]
+    return [_with(row, str(first + at), row.amount / count) for at in range(count)]
 
 
 def _with(row: Trade, ident: str | None, amount: float) -> Trade:
@@ -237,6 +237,6 @@ def _with(row: Trade, ident: str | None, amount: float) -> Trade:
     )
 
 
-def _whole(value: object) -> bool:
+def _whole(value: object) -> int | None:
     text = str(value)
-    return text.isascii() and text.isdigit() and len(text) < 19
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -83,7 +83,7 @@ async def fetch(
     VenueError
         The exchange can't be reached. What was fetched so far is kept.
     """
-    rest = Rest(exchange, None, clock, account="", base_url=url)
+    rest = Rest(exchange, None, clock, account="", base_url=url, options=_options(exchange, times))
     say = progress or (lambda _doing, _done, _of: None)
     try:
         say("asking for the exchange's markets", 0, None)
@@ -109,6 +109,13 @@ async def fetch(
         return found
     finally:
         await rest.close()
+
+
+def _options(exchange: str, times: Times) -> dict[str, Any]:
+    """What to have ccxt list: an export names Binance once for its spot and futures markets."""
+    if exchange != "binance" or not any(":" in symbol for _, symbol in times.spans):
+        return {}
+    return {"fetchMarkets": {"types": ["spot", "linear", "inverse"]}}
 
 
 async def _all(found: Fetched, asking: Asking, shelf: Shelf, say: Progress, kept_rows: int) -> None:
