@@ -58,3 +58,30 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "fills.csv").write_text("id,price\n1,2\n")
     with pytest.raises(InputError, match="column timestamp is missing"):
         drainwatch.read_fills(tmp_path / "fills.csv")
+
+
+EXPORTS = Path(__file__).parent / "files" / "imports"
+
+
+def test_an_export_is_read_as_scan_reads_it() -> None:
+    fills = drainwatch.read_fills(EXPORTS / "binance-spot-units.csv")
+    assert fills["exchange"].tolist() == ["binance", "binance"]
+    assert fills["symbol"].tolist() == ["BTC/USDT", "1INCH/USDT"]
+    assert fills["price"].tolist() == [64250.10, 0.6012]
+    assert fills["timestamp"].tolist() == [
+        pd.Timestamp("2024-03-05T09:14:22Z"),
+        pd.Timestamp("2024-03-05T09:15:03Z"),
+    ]
+    assert len(drainwatch.replay(fills).scores) == 2
+
+
+def test_a_zone_moves_the_times_that_name_none() -> None:
+    named, known = (drainwatch.read_fills(EXPORTS / "kraken.csv", zone=zone) for zone in ("UTC+8", None))
+    assert set(known["timestamp"] - named["timestamp"]) == {pd.Timedelta(hours=8)}
+    with pytest.raises(InputError, match="expected a zone such as Europe/Berlin"):
+        drainwatch.read_fills(EXPORTS / "kraken.csv", zone="nowhere")
+
+
+def test_an_export_without_fills_says_what_to_give_instead() -> None:
+    with pytest.raises(InputError, match=r"column id is missing.*; as an export: .*kraken-ledgers\.csv"):
+        drainwatch.read_fills(EXPORTS / "kraken-ledgers.csv")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from drainwatch import readers
+from drainwatch.errors import InputError
 from drainwatch.events import Liquidity, Names, OrderType
+from drainwatch.imports.reading import Wish, opened
 from drainwatch.normalise import parse_table
 from drainwatch.schema import PARENTS, SCHEMA, column_of
 from drainwatch.tables import TablePaths, Tables
@@ -26,13 +29,16 @@ _WORDS: Final[dict[str, dict[int, object]]] = {
 """What is read as a number, in the contract's words; any other number is an absent value."""
 
 
-def read_fills(path: str | Path, *, strict: bool = False) -> pd.DataFrame:
-    r"""Read fills from a file, a folder or a pattern: CSV, JSON Lines or Parquet, as a replay does.
+def read_fills(path: str | Path, *, zone: str | None = None, strict: bool = False) -> pd.DataFrame:
+    r"""Read fills from a file or a folder that `drainwatch replay` or `drainwatch scan` reads.
 
     Parameters
     ----------
     path
-        Where they are.
+        Where they are: CSV, JSON Lines or Parquet with the contract's columns, also as a pattern; else an
+        exchange's export or a bot's database (docs/formats.md).
+    zone
+        Of an export's times that name none, such as `Europe/Berlin` or `UTC+8`; None: as is known of it.
     strict
         Refuse any bad row instead of up to 1 % of them.
 
@@ -41,7 +47,8 @@ def read_fills(path: str | Path, *, strict: bool = False) -> pd.DataFrame:
     DataFrame
         One row a good row of the files, in their order, with the contract's columns (docs/tables.md) under
         the contract's names, those that are there at all: `timestamp` as UTC time, ids as texts, numbers as
-        float64. `drainwatch.replay` makes of it what it makes of the files.
+        float64. `drainwatch.replay` makes of it what it makes of the files; what an export tells of contract
+        sizes is not in it.
 
     Raises
     ------
@@ -51,7 +58,8 @@ def read_fills(path: str | Path, *, strict: bool = False) -> pd.DataFrame:
     Warns
     -----
     UserWarning
-        Bad rows were left out: how many, and what is wrong with the first.
+        Bad rows were left out: how many, and what is wrong with the first; or rows or files that hold no
+        fills.
 
     Examples
     --------
@@ -78,26 +86,60 @@ def read_fills(path: str | Path, *, strict: bool = False) -> pd.DataFrame:
     """
     import pandas as pd
 
-    place = str(path)
-    with Tables.open(TablePaths(fills=place), Names(), strict=strict) as tables:
-        counts, notes = tables.counts["fills"], [*tables.notes]
-        first = next(iter(tables.rejects), None)
+    notes, sources = _checked(str(path), zone, strict)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    parts = [
+        as_frame(parse_table("fills", piece.columns, piece.rows.size).columns)
+        for source in sources
+        for _, piece in source.pieces
+        if piece.rows.size
+    ]
+    fills = pd.concat(parts, ignore_index=True)
+    return fills[[name for name in SCHEMA["fills"] if fills[name].notna().any()]]
+
+
+def _checked(place: str, zone: str | None, strict: bool) -> tuple[list[str], Iterable[readers.Source]]:
+    """Look whether the fills can be used; gives what there is to say of them, and the files once more."""
+    refused = None
+    if zone is None:
+        try:
+            with Tables.open(TablePaths(fills=place), Names(), strict=strict) as tables:
+                return _notes(tables), _own(place)
+        except InputError as error:  # it may be an export
+            refused = error
+    wish = Wish.of(zone=zone)
+    try:
+        found = opened([place], wish)
+    except InputError as error:
+        if refused is None or not Path(place).exists():
+            raise refused or error from None
+        raise InputError(f"{refused}; as an export: {error}") from None
+    given = found.given({})
+    with Tables.open(
+        TablePaths(fills=found.names), Names(), strict=strict, given={"fills": given["fills"]}
+    ) as tables:
+        notes = [*found.notes, *found.left_out(), *_notes(tables)]
+    return notes, opened([place], wish).given({})["fills"]
+
+
+def _own(place: str) -> Iterator[readers.Source]:
+    for name in readers.find("fills", place).files:
+        pieces = readers.read("fills", name, lambda column: column_of("fills", column) is not None, PARENTS)
+        yield readers.Source(name, pieces)
+
+
+def _notes(tables: Tables) -> list[str]:
+    """Say what was left out."""
+    counts, notes = tables.counts["fills"], [*tables.notes]
+    first = next(iter(tables.rejects), None)
     if first is not None:
         column = f", column {first['column']}" if first["column"] else ""
         notes.append(
             f"{counts.bad} of {counts.read} rows left out; the first is {first['file']}, row {first['row']}"
             f"{column}: found {first['found']!r}, expected {first['expected']}"
         )
-    for note in notes:
-        warnings.warn(note, stacklevel=2)
-    parts = []
-    for name in readers.find("fills", place).files:
-        pieces = readers.read("fills", name, lambda column: column_of("fills", column) is not None, PARENTS)
-        for _, piece in pieces:
-            if piece.rows.size:
-                parts.append(as_frame(parse_table("fills", piece.columns, piece.rows.size).columns))
-    fills = pd.concat(parts, ignore_index=True)
-    return fills[[name for name in SCHEMA["fills"] if fills[name].notna().any()]]
+    return notes
 
 
 def as_frame(columns: dict[str, Any]) -> pd.DataFrame:
