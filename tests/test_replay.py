@@ -299,6 +299,32 @@ def test_report_escapes_names_from_outside(tmp_path: Path) -> None:
         assert raw not in page
 
 
+def test_report_tells_of_all_the_time_though_it_shows_few_fills(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The days of two million fills are known, however few of the fills are kept."""
+    monkeypatch.setattr("drainwatch.replay.REPORTED_FILLS", 10)
+    found = replay_tables(TablePaths(**files), tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for part in ('id="timeline"', 'id="quiet"', 'id="quality"', "Worth at first and last", "By month"):
+        assert part in page, part
+    assert f"<dd>{found.n_fills:,}</dd>" in page
+    assert "Days are known of" not in page  # of all of them, that is
+
+
+def test_report_tells_of_gaps_in_the_market_data(tmp_path: Path) -> None:
+    """Prices of the first hour alone: what came days later is not passed off as well looked at."""
+    fills = robbed()["fills"].assign(symbol="A/B")
+    late = fills["timestamp"].min() + 5 * 86_400_000
+    fills.loc[fills.index[-1], "timestamp"] = late
+    trades = pd.DataFrame(
+        {"timestamp": [fills["timestamp"].min()], "symbol": "A/B", "price": 1.0, "amount": 1.0}
+    )
+    replayed(write({"fills": fills, "trades": trades}, tmp_path), tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Gaps in the market data" in page
+
+
 def test_files_left_aside_are_named(tmp_path: Path) -> None:
     """Half of the fills under an unknown ending must not go missing without a word."""
     work = tmp_path / "fills"
@@ -522,6 +548,8 @@ def test_few_bad_rows_are_told_and_left_out(
         assert reject["file"] == paths["fills"]
         assert (reject["row"], reject["column"], reject["found"]) == (row, column, found)
         assert expected in reject["expected"]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"{Path(paths['fills']).name}, row 7, {column}" in page
     good = write({"fills": robbed()["fills"].drop(index=[6, 7, 8])}, tmp_path / "good")
     same_judgement(seen, replayed(good, tmp_path / "good" / "out"))
 

@@ -31,11 +31,15 @@ def drawings(
     summary: Mapping[str, Any],
     equity: Series,
     market: Series,
+    most: int = charts.MAX_MARKS,
 ) -> list[dict[str, Any]]:
-    """Draw an incident from its rows of the table; each drawing as the template wants it."""
+    """Draw an incident from its rows of the table, each drawing as the template wants it.
+
+    At most `most` fills are drawn for a pair.
+    """
     if not len(rows):
         return []
-    return _prices(incident, table, rows, market) + _money(incident, table, rows, summary, equity)
+    return _prices(incident, table, rows, market, most) + _money(incident, table, rows, summary, equity)
 
 
 def losses(incident: Incident, table: FillTable, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -74,7 +78,7 @@ def _points(series: Any) -> NDArray[np.float64]:
 
 
 def _prices(
-    incident: Incident, table: FillTable, rows: NDArray[np.int64], market: Series
+    incident: Incident, table: FillTable, rows: NDArray[np.int64], market: Series, most: int
 ) -> list[dict[str, Any]]:
     """Price against fair value, one drawing for each of the symbols with most fills."""
     drawn: list[dict[str, Any]] = []
@@ -89,7 +93,7 @@ def _prices(
         own = np.array(by_symbol[name], dtype=np.int64)
         like, axis = int(own[0]), _axis(table, own)
         near = table.near(like, axis.first_ms, axis.last_ms)
-        drawable = charts.thin(table.floats("price")[near], table.floats("fair_price")[near])
+        drawable = charts.thin(table.floats("price")[near], table.floats("fair_price")[near], most)
         marks = [_as_mark(table, row, mine=row in mine) for row in near[drawable].tolist()]
         points = _points(market.get((table.value("exchange", like), name), market.get(name)))
         points = points[(points[:, 0] >= axis.first_ms) & (points[:, 0] <= axis.last_ms)]

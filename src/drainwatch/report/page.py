@@ -20,6 +20,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from drainwatch.report import charts, text, words
+from drainwatch.report.charts import MAX_MARKS
 from drainwatch.report.diary import Diary
 from drainwatch.report.drawings import Series, drawings, losses
 from drainwatch.report.quality import quality
@@ -32,8 +33,14 @@ MAX_INCIDENTS = 50
 """Incidents shown in full."""
 MAX_LISTED = 500
 """Incidents named at all."""
+DETAILED = 10
+"""Incidents with all details; those after them are drawn with fewer marks, and fewer fills are listed."""
 MAX_ROWS = 200
 """Fills listed for an incident."""
+FEW_ROWS = 40
+"""Fills listed for one that isn't among the first."""
+FEW_MARKS = 60
+"""Fills drawn for one that isn't among the first."""
 MAX_REASONS = 8
 
 
@@ -213,6 +220,7 @@ def _card(
 ) -> dict[str, Any]:
     """Everything that is shown of one incident."""
     rows = table.of_incident(incident.get("id"))
+    detailed = place <= DETAILED
     kind = text.kind_of(incident)
     at_first = words.kind_of(incident.get("kind"))
     return {
@@ -224,12 +232,14 @@ def _card(
         "headline": _keep(text.headline(incident, table)),
         "tiles": _tiles(incident, table, rows),
         "steps": text.steps(incident),
-        "charts": drawings(incident, table, rows, summary, equity, market),
+        "charts": drawings(
+            incident, table, rows, summary, equity, market, MAX_MARKS if detailed else FEW_MARKS
+        ),
         "reasons": [_reason(reason) for reason in (incident.get("reasons") or ())[:MAX_REASONS]],
         "when": words.upper_first(text.when(incident)),
         "judged": _judged(incident),
         "id": words.clean(incident.get("id")),
-        "fills": _fill_rows(incident, table, rows),
+        "fills": _fill_rows(incident, table, rows, MAX_ROWS if detailed else FEW_ROWS),
     }
 
 
@@ -277,14 +287,14 @@ def _judged(incident: Incident) -> str:
     return f"Score {words.number(score)} at the alert" + (f": {rare}." if rare else ".")
 
 
-def _fill_rows(incident: Incident, table: FillTable, rows: NDArray[np.int64]) -> dict[str, Any]:
+def _fill_rows(incident: Incident, table: FillTable, rows: NDArray[np.int64], most: int) -> dict[str, Any]:
     """Fills of an incident as they are listed, and the sums of those that aren't."""
     times = table.floats("timestamp")[rows]
     days = len(rows) > 0 and words.day(times[0]) != words.day(times[-1])
     alert = incident.get("alert_fill") or {}
     alert_key = [str(alert.get(name)) for name in ("symbol", "id", "side")] if alert else None
     listed = []
-    for row in map(int, rows[:MAX_ROWS]):
+    for row in map(int, rows[:most]):
         at_ms = table.floats("timestamp")[row]
         off_bps = table.floats("deviation_bps")[row]
         key = [str(table.value(name, row)) for name in ("symbol", "id", "side")]
@@ -308,7 +318,7 @@ def _fill_rows(incident: Incident, table: FillTable, rows: NDArray[np.int64]) ->
             }
         )
     total = len(rows) or len(incident.get("fills") or ())
-    return {"rows": listed, "total": total, "rest": _rest(table, rows[MAX_ROWS:], incident, rows)}
+    return {"rows": listed, "total": total, "rest": _rest(table, rows[most:], incident, rows)}
 
 
 def _rest(table: FillTable, rest: NDArray[np.int64], incident: Incident, rows: NDArray[np.int64]) -> str:
@@ -320,7 +330,7 @@ def _rest(table: FillTable, rest: NDArray[np.int64], incident: Incident, rows: N
     said += words.plural(sides.count("sell"), "sell")
     lost = losses(incident, table, rows)
     if lost is not None:
-        said += f", {words.money(lost[MAX_ROWS:].sum(), incident.get('loss_currency'))} gone"
+        said += f", {words.money(lost[-len(rest) :].sum(), incident.get('loss_currency'))} gone"
     return said
 
 

@@ -34,7 +34,7 @@ def quality(table: FillTable, diary: Diary, summary: Mapping[str, Any]) -> dict[
     return {
         "sources": sources,
         "blind": [
-            (words.upper_first(words.clean(words.spoken(name), 200)), f"{int(n):,}")
+            (words.upper_first(words.clean(name, 200).replace("_", " ") or "none"), f"{int(n):,}")
             for name, n in blind[:MAX_LISTED]
         ],
         "pairs": _pairs(diary),

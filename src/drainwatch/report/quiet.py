@@ -102,8 +102,8 @@ def _row(number: int, month: Month, n_incidents: int) -> dict[str, Any]:
     return {
         "name": f"{words.MONTHS[number % 12]} {1970 + number // 12}",
         "fills": f"{month.fills:,}",
-        "against": words.upper_first(_against(month.sources, most=2)) or "Nothing",
-        "worst": _worst(month.worst) if month.worst else "none judged",
+        "against": words.upper_first(_against(month.sources, most=3)) or "Nothing",
+        "worst": _worst(month.worst) if month.worst else "unknown",
         "blind": words.percent(month.blind / month.fills).replace(" %", "\u00a0%"),
         "dark": 2 * month.blind >= month.fills,
         "incidents": f"{n_incidents:,}" if n_incidents else "none",

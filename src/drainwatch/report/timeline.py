@@ -44,7 +44,8 @@ def timeline(diary: Diary, incidents: Sequence[Incident]) -> dict[str, Any] | No
     axis = charts.TimeAxis.over(bars.start_ms(0), bars.start_ms(len(bars.fills)))
     scale = charts.Scale.around(bars.fills.tolist(), HEIGHT, from_zero=True)
     what = "a day" if bars.width == 1 else f"in each {bars.width} days"
-    label = f"Fills {what}, from {words.day(bars.start_ms(0))} to {words.day(max(diary.days) * DAY_MS)}: "
+    span = f"From {words.day(bars.start_ms(0))} to {words.day(max(diary.days) * DAY_MS)}"
+    label = f"Fills {what}. {span}: "
     label += f"at most {int(bars.fills.max()):,}; {words.plural(int(bars.blind.sum()), 'fill')} blind; "
     label += f"{words.plural(len(incidents), 'incident')}. The table below has the figures by month."
     paths = [
@@ -56,6 +57,7 @@ def timeline(diary: Diary, incidents: Sequence[Incident]) -> dict[str, Any] | No
     return {
         "svg": charts.drawing(parts, scale, label),
         "title": f"Fills {what}",
+        "note": f"{span}, UTC.",
         "blind": bool(bars.blind.any()),
         "incidents": bool(opened),
     }
