@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +112,14 @@ def test_names_from_outside_dont_steer_the_terminal(calls: list[tuple[Any, ...]]
 
 @pytest.mark.slow
 def test_a_real_scan_writes_what_replay_writes(tmp_path: Path) -> None:
-    result = RUNNER.invoke(app, ["scan", str(FILES), "--out", str(tmp_path / "out")])
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    for name in ("binance-spot-units.csv", "bybit-log.csv", "kraken-ledgers.csv"):
+        shutil.copy(FILES / name, folder)
+    result = RUNNER.invoke(app, ["scan", str(folder), "--out", str(tmp_path / "out")])
     assert result.exit_code == ExitCode.OK, result.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"incidents.jsonl", "rejected.jsonl", "report.html", "scores.parquet"}
-    golden = (Path(__file__).parent / "golden" / "imports").glob("*.json")
-    n_fills = sum(len(json.loads(path.read_text(encoding="utf-8"))["rows"]) for path in golden)
-    assert f"Judged: {n_fills} fills" in result.stdout
+    assert "Judged: 4 fills" in result.stdout
     assert "rows that are no fills: transfer in 1" in result.stderr
     assert "left aside" in result.stderr
