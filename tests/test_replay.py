@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -303,7 +304,8 @@ def test_report_tells_of_all_the_time_though_it_shows_few_fills(
     files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The days of two million fills are known, however few of the fills are kept."""
-    monkeypatch.setattr("drainwatch.replay.REPORTED_FILLS", 10)
+    # by its name: `drainwatch.replay` as an attribute is the function
+    monkeypatch.setattr(import_module("drainwatch.replay"), "REPORTED_FILLS", 10)
     found = replay_tables(TablePaths(**files), tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     for part in ('id="timeline"', 'id="quiet"', 'id="quality"', "Worth at first and last", "By month"):
