@@ -66,9 +66,9 @@ def test_a_drawing_is_in_its_theme_and_none_of_its_text_is_a_formula(draw: Draw,
 
 @pytest.mark.parametrize("draw", ALL.values(), ids=ALL)
 def test_given_axes_are_drawn_on_and_no_figure_is_opened(draw: Draw) -> None:
-    axes = Figure().add_subplot()
+    axes, open_before = Figure().add_subplot(), plt.get_fignums()
     assert draw(ax=axes) is axes
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == open_before
 
 
 def test_price_shows_each_fill_once_and_those_of_the_incident_large() -> None:

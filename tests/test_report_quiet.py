@@ -32,7 +32,7 @@ def test_all_of_it_is_told() -> None:
     text = said(days(*range(62)), [], false_alarms_per_month=0.1)
     for part in (
         "Nothing was found on 62 days with fills: 62 fills judged.",
-        "They were judged against other pairs of the same coin (100\u00a0%).",
+        "All fills of the whole time were judged against other pairs of the same coin (100\u00a0%).",
         "The worst outside of incidents: score 0.5 on 1 May 2018; 1 of 4 harmless account-months",
         "The budget was 0.1 false incidents an account and month: in these 2 account-months about 0.2 were",
     ):

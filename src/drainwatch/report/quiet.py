@@ -68,7 +68,7 @@ def _said(diary: Diary, incidents: Sequence[Incident], summary: Mapping[str, Any
     sources = sum((month.sources for month in diary.months.values()), Counter())
     against = _against(sources, most=3)
     if against:
-        said.append(f"They were judged against {against}.")
+        said.append(f"All fills of the whole time were judged against {against}.")
     worst = max((month.worst for month in diary.months.values() if month.worst), default=None)
     if worst is not None:
         rare = words.rarity(worst.p_value)
