@@ -77,6 +77,7 @@ async def drainwatch(urls: dict[str, str], meter: Meter, stand: Callable[[], Non
         settings.write_text(  # noqa: ASYNC240 - nothing runs yet
             f'[watch]\nstore = "sqlite:///{folder}/store.db"\n'
             '[[accounts]]\nname = "main"\nexchange = "binance"\nkey_env = "K"\nsecret_env = "S"\n'
+            "allow_trading_key = true\nallow_withdrawal_key = true\n"
             + "".join(f'url_{name} = "{url}"\n' for name, url in urls.items())
         )
         watch = Watch(load_settings(settings, env={}), environ={"K": KEY, "S": SECRET})
